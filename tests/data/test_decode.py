@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from breastai.data.decoders.bit_depth import bits_needed, to_8_bits
-from breastai.data.decoders.decoder_table import decode, read_image
+from breastai.data.decoders.decoder_table import decode, decode_image, read_image
 from breastai.data.pixels import MAX_PIXELS
 from breastai.domain.errors import ImageUnreadable
 
@@ -220,14 +220,49 @@ def test_pgm_is_divided_by_the_largest_value_it_states() -> None:
     assert decode(b"P5\n2 1\n15\n\x0f\x00", "x.pgm")[0, :, 0].tolist() == [255, 0]
 
 
-def test_floats_between_0_and_1_are_scaled_and_others_refused() -> None:
-    assert decode(by_opencv(".tif", np.array([[0, 0.5, 1]], np.float32)), "x")[0, :, 0].tolist() == [0, 128, 255]
-    assert "-1 to 2" in reason(by_opencv(".tif", np.array([[-1, 2]], np.float32)))
-    assert "floating-point" in reason(by_opencv(".tif", np.array([[np.nan, 1]], np.float32)))
+@pytest.mark.parametrize(
+    ("values", "kind", "pixels", "own_bits"),
+    [
+        ([0, 0.5, 1], np.float32, [0, 128, 255], None),  # shares of white
+        ([0, 0.5, 0.6], np.float32, [0, 128, 153], None),
+        ([0, 0.03, 0.06], np.float32, [0, 128, 255], None),  # 12 bits divided by 65535
+        ([0, 51, 204], np.float32, [0, 51, 204], 8),
+        ([0, 2047.5, 4095], np.float32, [0, 128, 255], 12),
+        ([-1, 0, 1], np.float32, [0, 128, 255], None),
+        ([0, 5e5, 1e6], np.float32, [0, 128, 255], None),
+        ([0, 2048, 4095], np.int32, [0, 128, 255], 12),
+        ([0, 35000, 70000], np.int32, [0, 128, 255], None),
+        ([-1024, 1024, 3072], np.int32, [0, 128, 255], None),
+        ([0, 1, 2**31 - 1], np.int32, [0, 0, 255], None),
+        ([-1000, 500, 2000], np.int16, [0, 128, 255], None),
+        ([0, 2048, 4095], np.int16, [0, 128, 255], 12),
+        ([-100, 0, 100], np.int8, [0, 128, 255], None),
+        ([0, 0, 0], np.float32, [0, 0, 0], None),
+        ([9, 9, 9], np.int32, [9, 9, 9], 8),
+    ],
+)
+def test_values_without_a_white_of_their_own_are_neither_dark_nor_clipped(
+    values: list[float], kind: type, pixels: list[int], own_bits: int | None
+) -> None:
+    array = np.array([values], kind)
+    found = decode_image(by_opencv(".tif", array), "x")
+    assert np.abs(found.pixels[0, :, 0].astype(int) - pixels).max() <= 1 and found.own_bits == own_bits
 
 
-def test_negative_integers_are_refused() -> None:
-    assert "below zero" in reason(encoded(Image.fromarray(np.array([[-5, 5]], np.int32)), "TIFF"))
+def test_values_that_are_no_numbers_are_refused() -> None:
+    for value in (np.nan, np.inf):
+        assert "no numbers" in reason(by_opencv(".tif", np.array([[value, 1]], np.float32)))
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("white", [3000, 65_000, 200_000])
+def test_pages_of_a_file_share_their_scale(kind: type, white: int) -> None:
+    if kind is np.uint16 and white > 65535:
+        return
+    pages = [Image.fromarray(np.array([[0, part * white // 4]], kind)) for part in (4, 1)]
+    content = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    first, second = (decode(content, f"x.tif#{number}")[0, 1, 0] for number in (1, 2))
+    assert abs(int(first) / 4 - int(second)) <= 1 and first > 150
 
 
 # --- broken files ------------------------------------------------------------------------------
@@ -308,6 +343,7 @@ def png_that_claims(width: int, height: int) -> bytes:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("size", [(10_001, 10_000), (14_000, 14_000), (60_000, 60_000)])
 def test_an_image_too_large_is_refused_before_any_pixel_is_decoded(size: tuple[int, int]) -> None:
+    reason(png_that_claims(*size))  # what words and numbers need is loaded once
     tracemalloc.start()
     try:
         text = reason(png_that_claims(*size))

@@ -4,7 +4,9 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from breastai.commands.inspection_text import inspection_lines
 from breastai.data.cases.inspection import inspect_place
@@ -258,3 +260,11 @@ def test_a_table_of_whole_paths_to_images_elsewhere_says_where_it_belongs(tmp_pa
     assert inspect_place(tmp_path, changes).images == 4
     with pytest.raises(LabelsInvalid, match="outside"):
         inspect_place(tmp_path / "images", ReadingChanges(table=apart.as_posix()))
+
+
+def test_tiffs_of_values_without_a_white_are_told(tmp_path: Path) -> None:
+    for number in range(8):
+        path = tmp_path / f"{CLASSES[number % 2]}/{number}.tif"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8), 70_000 + number, np.int32)).save(path)
+    assert codes(inspect_place(tmp_path)) == ["wide_values"]

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from breastai.data.decoders.decoder_table import file_header
+from breastai.data.decoders.value_range import file_is_wide
 from breastai.data.sources.case_source import read_description
 from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.data.sources.image_listing import images_below, reason_against_ending
@@ -39,7 +40,7 @@ _NEAR, _MANY_MORE = 0.8, 4
 _ARRAYS_NOT_READ = frozenset(
     {".h5", ".hdf5", ".npy", ".pt", ".pkl", ".tfrecord", ".tfrecords", ".parquet", ".lmdb", ".zarr"}
 )
-_MOST_HEADERS = 5_000
+_MOST_HEADERS, _MOST_TIFFS = 5_000, 20
 _OF_ROWS = ("reason.row_without_image", "reason.row_outside_root", "reason.row_without_label")
 _NO_ARCHIVES = (".nii.gz",)
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"})
@@ -82,7 +83,7 @@ def inspect_steps(
         row, reading = NAMED_CLASSES, Reading(0.0, describe(seen, NAMED_CLASSES.name, fields={"label": rule}))
         assert reading.description is not None
     description = changes.apply(reading.description)
-    doubts = [*reading.doubts, *_doubts_of_packed(seen, "doubt.archives_beside")]
+    doubts = [*reading.doubts, *_doubts_of_packed(seen, "doubt.archives_beside"), *_doubts_of_values(seen)]
     yield inspect_described(description, place, base, row, doubts, seen.files_seen)
 
 
@@ -287,6 +288,14 @@ def _doubts_of_packed(seen: Survey, code: str = "doubt.still_packed") -> Iterato
     packed = [file for file in seen.files if _is_archive(PurePosixPath(file))]
     if packed:
         yield Text(code, {"files": packed[:5]})
+
+
+def _doubts_of_values(seen: Survey) -> Iterator[Text]:
+    """Yield that TIFF files hold values without a white of their own, by the headers of a few."""
+    files = [file for file in seen.images if file.lower().endswith((".tif", ".tiff"))]
+    wide = [file for file in files[:: max(1, len(files) // _MOST_TIFFS)] if file_is_wide(seen.place / file)]
+    if wide:
+        yield Text("doubt.wide_values", {"file": wide[0]})
 
 
 def _is_archive(file: PurePosixPath) -> bool:

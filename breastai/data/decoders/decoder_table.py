@@ -17,7 +17,7 @@ from breastai.domain.errors import ImageUnreadable
 from breastai.domain.text import Text
 
 # Raised whenever the same file gives other pixels, so that no cache serves the old ones.
-DECODING_VERSION = 2
+DECODING_VERSION = 3
 
 # The first that recognises a file reads it. The last takes what no other does, and says why where it can't.
 DECODERS: tuple[Decoder, ...] = (DICOM, RASTER)
@@ -54,8 +54,8 @@ def decode_image(content: bytes, name: str, bit_depth: BitDepth = None) -> Decod
     a grey image was stored. CMYK JPEGs are taken as Adobe writes them, inverted. Transparency is laid over black, the
     EXIF orientation is applied. Of several pages the one that `name` names counts, else the largest; of a DICOM file's
     frames the middle one. 16-bit values are divided by the largest value of `bit_depth` bits, where it is not known by
-    that of 8, 10, 12, 14 or 16 bits, whichever the image needs; PGM and DICOM state their own; floats must lie between
-    0 and 1. Raises ImageUnreadable with the reason.
+    that of 8, 10, 12, 14 or 16 bits, whichever the image needs; PGM and DICOM state their own; `value_range` says what
+    becomes of 32-bit numbers, fractions and numbers below zero. Raises ImageUnreadable with the reason.
     """
     if not content:
         raise ImageUnreadable(name, Text("reason.file_empty_0_bytes"))

@@ -30,6 +30,7 @@ from breastai.data.decoders.bit_depth import BitDepth, bits_needed, to_8_bits
 from breastai.data.decoders.decoder import Decoded, Decoder, FileHeader, Source
 from breastai.data.decoders.device_names import device_name
 from breastai.data.decoders.image_pages import page_numbers, turn_to_page
+from breastai.data.decoders.value_range import is_wide, range_of_file, stretched, wide_values
 from breastai.data.pixels import MAX_PIXELS, Pixels, in_rows, room_for, too_large
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.text import Text
@@ -122,8 +123,10 @@ def _loaded(content: bytes, image: Image.Image, name: str, bit_depth: BitDepth) 
         pixels, own_bits = _in_8_bits(_deep_colour(content, image, name), bit_depth)
     else:
         _apply_orientation(image)
-        if image.mode == "I" or image.mode.startswith("I;16"):
-            pixels, own_bits = _from_integers(image, sixteen_bits, name, bit_depth)
+        if image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I"):
+            pixels, own_bits = _from_integers(content, image, name, bit_depth, sixteen_bits)
+        elif is_wide(image):
+            pixels, own_bits = _from_wide_values(content, image, name, bit_depth)
         else:
             pixels = _pixels(image, name)
     return pixels, own_bits
@@ -237,8 +240,6 @@ def _pixels(image: Image.Image, name: str) -> Pixels:
         return np.asarray(image.convert("L" if mode == "1" else "RGB"))
     if mode in ("LA", "PA", "RGBA"):
         return _over_black(np.asarray(image.convert("RGBA")))
-    if mode == "F":
-        return _from_floats(np.asarray(image), name)
     try:
         return np.asarray(image.convert("RGB"))  # CMYK, YCbCr, LAB, RGBX
     except Exception:
@@ -254,27 +255,39 @@ def _row_over_black(pixels: npt.NDArray[Any]) -> Pixels:
     return ((pixels[:, :, :3] * alpha + 127) // 255).astype(np.uint8)
 
 
-def _from_integers(image: Image.Image, sixteen_bits: bool, name: str, bit_depth: BitDepth) -> tuple[Pixels, int | None]:
+def _from_integers(
+    content: bytes, image: Image.Image, name: str, bit_depth: BitDepth, sixteen_bits: bool
+) -> tuple[Pixels, int | None]:
     """Return the pixels of an image of whole numbers, and how many bits they need where the file does not say it."""
     values = np.asarray(image)
-    if int(values.min()) < 0:
-        raise ImageUnreadable(name, Text("reason.values_below_zero_save"))
     if image.format == "PPM" and not sixteen_bits:
         # Pillow has scaled it to 16 bits already, by the largest value the header states.
         return np.asarray(np.rint(values / 257), dtype=np.uint8), None
-    pixels, own_bits = _in_8_bits(values, bit_depth)
+    own_bits = bits_needed(int(range_of_file(content, image, values, name).high))
+    pixels = to_8_bits(values, bit_depth if isinstance(bit_depth, int) else own_bits)
+    return _with_black_as_zero(pixels, image), own_bits
+
+
+def _with_black_as_zero(pixels: Pixels, image: Image.Image) -> Pixels:
     white_is_zero = image.format == "TIFF" and image.tag_v2.get(262) == 0  # type: ignore[attr-defined]
-    return 255 - pixels if white_is_zero else pixels, own_bits
+    return 255 - pixels if white_is_zero else pixels
 
 
-def _from_floats(values: npt.NDArray[np.float32], name: str) -> Pixels:
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 1):  # NaN fails as well
-        raise ImageUnreadable(
-            name,
-            Text("reason.floating_point_values_run", {"low": low, "high": high}),
-        )
-    return in_rows(values, lambda rows: np.rint(rows * 255).astype(np.uint8))
+def _from_wide_values(content: bytes, image: Image.Image, name: str, bit_depth: BitDepth) -> tuple[Pixels, int | None]:
+    """Return the pixels of an image of 32-bit numbers, fractions or numbers below zero, and their bits as above."""
+    values = wide_values(image)
+    found = range_of_file(content, image, values, name)
+    own_bits = None
+    has_fractions = values.dtype.kind == "f" and found.high <= 1
+    if has_fractions and found.is_shares:
+        pixels = in_rows(values, lambda rows: np.rint(rows * 255).astype(np.uint8))
+    elif found.is_of_16_bits and not has_fractions:
+        own_bits = bits_needed(int(found.high))
+        bits = bit_depth if isinstance(bit_depth, int) else own_bits
+        pixels = to_8_bits(np.rint(values).astype(np.uint16), bits)
+    else:
+        pixels = stretched(values, found)
+    return _with_black_as_zero(pixels, image), own_bits
 
 
 def _frames(source: Source) -> list[int]:
