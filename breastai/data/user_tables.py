@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from breastai.data.named_files import file_key, has_image_ending
 from breastai.domain.data_locations import SHEET_ENDINGS
@@ -18,6 +19,7 @@ from breastai.texts.shown_name import read_cell
 
 MAX_TABLE_BYTES = 2**28
 JSON_LINES = ".jsonl"
+UNNAMED = "column {}"
 _MOST_TITLES = 10
 _MOST_LINES_LOOKED_AT, _MOST_WORDS = 1000, 12
 _SEPARATORS = ",;\t|"
@@ -134,7 +136,7 @@ def _with_names(rows: list[Row]) -> list[Row]:
     """Return rows with numbers for names of columns before them where the first names an image: it is no header."""
     if not rows or not any(map(has_image_ending, rows[0].cells)):
         return rows
-    names = tuple(f"column {place + 1}" for place in range(max(len(row.cells) for row in rows)))
+    names = tuple(UNNAMED.format(place + 1) for place in range(max(len(row.cells) for row in rows)))
     return [Row(0, names), *rows]
 
 
@@ -264,13 +266,22 @@ def _object_rows(text: str) -> list[Row]:
             place = Text("place.row", {"row": number})
             raise TableUnreadable(describe_fault(place, Text("fault.other", {"message": str(error)}))) from None
         if isinstance(found, dict):
-            objects[number] = found
+            objects[number] = dict(_flat(found))
     columns = tuple(dict.fromkeys(key for found in objects.values() for key in found))
     rows = [
         Row(number, tuple(_cell_text("" if found.get(key) is None else found[key]) for key in columns))
         for number, found in objects.items()
     ]
     return [Row(0, columns), *rows] if objects else []
+
+
+def _flat(found: dict[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """Yield what stands in an object by its keys, inside another by both: annotation.label."""
+    for key, value in found.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -294,11 +305,22 @@ def _sheet_rows(content: bytes, sheet: str | None) -> list[Row]:
         if sheet is not None and sheet not in book.sheet_names:
             raise TableUnreadable(Text("reason.no_such_sheet", {"sheet": sheet, "sheets": book.sheet_names}))
         found = book.get_sheet_by_name(sheet or book.sheet_names[0])
-        table = found.to_python(skip_empty_area=False)
+        table = _with_merged_cells(found.to_python(skip_empty_area=False), found.merged_cell_ranges or [])
     except (CalamineError, OSError, ValueError, IndexError) as error:
         raise TableUnreadable(Text("fault.other", {"message": str(error)})) from None
     rows = (Row(number, tuple(_cell_text(cell) for cell in cells)) for number, cells in enumerate(table, 1))
     return [row for row in rows if any(row.cells)]
+
+
+def _with_merged_cells(
+    table: list[list[Any]], ranges: Sequence[tuple[tuple[int, int], tuple[int, int]]]
+) -> list[list[Any]]:
+    """Return rows in which each cell below one that was merged with it says the same: a patient of several images."""
+    for (top, left), (bottom, _) in ranges:
+        for row in table[top + 1 : bottom + 1] if top < len(table) and left < len(table[top]) else ():
+            if left < len(row) and row[left] == "":
+                row[left] = table[top][left]
+    return table
 
 
 def _cell_text(cell: object) -> str:

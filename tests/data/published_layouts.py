@@ -107,8 +107,16 @@ def table(path: Path, rows: Iterable[Sequence[object]], separator: str = ",", be
     return path
 
 
-def workbook(path: Path, rows: Iterable[Sequence[object]], further: Mapping[str, Any] | None = None) -> Path:
-    """Write rows as the first sheet of an .xlsx, as small as the format allows; `further` sheets by name."""
+def workbook(
+    path: Path,
+    rows: Iterable[Sequence[object]],
+    further: Mapping[str, Any] | None = None,
+    merged: Sequence[str] = (),
+) -> Path:
+    """Write rows as the first sheet of an .xlsx, as small as the format allows; `further` sheets by name.
+
+    `merged`: ranges of cells that are one, such as A2:A3, in each sheet.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -135,9 +143,11 @@ def workbook(path: Path, rows: Iterable[Sequence[object]], further: Mapping[str,
         "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">{targets}</Relationships>',
     }
+    ranges = "".join(f'<mergeCell ref="{each}"/>' for each in merged)
+    cells_merged = f"<mergeCells>{ranges}</mergeCells>" if merged else ""
     for number, (_, cells) in sheets.items():
         parts[f"xl/worksheets/sheet{number}.xml"] = (
-            f'<worksheet xmlns="{main}"><sheetData>{_sheet_rows(cells)}</sheetData></worksheet>'
+            f'<worksheet xmlns="{main}"><sheetData>{_sheet_rows(cells)}</sheetData>{cells_merged}</worksheet>'
         )
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():

@@ -173,3 +173,27 @@ def test_two_rows_of_names_as_merged_cells_leave_them_are_one(tmp_path: Path) ->
     header = [["Image", "Image", "Patient", "Result"], ["file", "width", "age", "diagnosis"]]
     table(tmp_path / "l.csv", [*header, *listed])
     assert inspect_place(tmp_path).classes == EVEN
+
+
+def test_what_differs_between_the_images_of_a_patient_is_not_taken_for_all_of_them(tmp_path: Path) -> None:
+    listed, beside = [], []
+    for number in range(24):
+        patient, side, view = number // 4, "LR"[number // 2 % 2], ("CC", "MLO")[number % 2]
+        picture(tmp_path / f"a/P{patient:02}/{side}{view}.png")
+        picture(tmp_path / f"b/{CLASSES[patient % 2]}/P{patient:02}_{number}.png")
+        listed.append([f"P{patient:02}", side, view, CLASSES[number // 2 % 2]])
+        beside.append([f"P{patient:02}", side, view, 50 + patient])
+    table(tmp_path / "a/l.csv", [["patient", "side", "view", "label"], *listed])
+    found = inspect_place(tmp_path / "a")
+    assert (found.classes, found.breasts, found.views) == ({"benign": 12, "malignant": 12}, 12, None)
+    table(tmp_path / "b/l.csv", [["patient", "side", "view", "age"], *beside])
+    found = inspect_place(tmp_path / "b")
+    assert (found.patients, found.breasts, found.views) == (6, None, None)
+
+
+def test_a_row_for_each_breast_whose_side_no_name_says_is_told(tmp_path: Path) -> None:
+    draw(tmp_path, "P{patient:02}/{number}.png")
+    listed = [[f"P{n // 2:02}", "LR"[n % 2], CLASSES[n % 2]] for n in range(12)]
+    table(tmp_path / "l.csv", [["patient", "side", "label"], *listed])
+    found = inspect_place(tmp_path)
+    assert found.images == 0 and "sides_not_in_names" in codes(found)

@@ -268,3 +268,68 @@ def test_tiffs_of_values_without_a_white_are_told(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(np.full((8, 8), 70_000 + number, np.int32)).save(path)
     assert codes(inspect_place(tmp_path)) == ["wide_values"]
+
+
+@pytest.mark.parametrize("names", [("normal", "tumor"), ("mass", "calcification"), ("lesion", "healthy")])
+@pytest.mark.parametrize("part", ["", "train/"])
+def test_a_class_called_after_a_lesion_is_no_folder_of_regions(
+    tmp_path: Path, names: tuple[str, str], part: str
+) -> None:
+    draw(tmp_path, *(f"{part}{name}/{number}.png" for name in names for number in range(3)))
+    if part:
+        draw(tmp_path, *(f"test/{name}/{number}.png" for name in names for number in range(3)))
+    found = inspect_place(tmp_path)
+    assert (len(found.classes), found.masks, codes(found)) == (2, 0, [])
+
+
+def test_a_folder_of_regions_beside_classes_is_told_with_the_line_that_leaves_it_out(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{name}/{number}.png" for name in (*CLASSES, "roi") for number in range(3)))
+    told = next(doubt for doubt in inspect_place(tmp_path).doubts if doubt.code == "doubt.classes_are_no_classes")
+    assert told.params["options"] == "--map roi="
+
+
+def test_names_that_repeat_are_told_apart_by_the_column_of_their_folder(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"images/{folder}/{number}.png" for folder in "ab" for number in range(6)))
+    rows = [[folder, f"{n}.png", CLASSES[(n + (folder == "a")) % 2]] for folder in "ab" for n in range(6)]
+    write(tmp_path / "l.csv", ["patient", "file", "label"], *rows)
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients) == ({"benign": 6, "malignant": 6}, 2)
+    assert "files_by_folder" in codes(found)
+    for case in read_cases(tmp_path).cases():
+        assert case.label == CLASSES[(int(case.file[-5]) + (case.patient == "a")) % 2]
+
+
+def test_of_two_formats_of_the_same_images_one_is_read_by_a_table(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{kind}/x{number}.{kind}" for kind in ("png", "tif") for number in range(8)))
+    write(tmp_path / "l.csv", ["id", "label"], *[[f"x{n}", CLASSES[n % 2]] for n in range(8)])
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.left_out) == ({"benign": 4, "malignant": 4}, 0) and "one_of_copies" in codes(found)
+
+
+def test_cells_that_were_merged_say_the_same_in_a_workbook_and_are_told_in_a_csv(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"x{number}.png" for number in range(12)))
+    rows = [["" if n % 2 else f"P{n // 2}", f"x{n}.png", "" if n % 2 else CLASSES[n // 2 % 2]] for n in range(12)]
+    write(tmp_path / "l.csv", ["patient", "file", "diagnosis"], *rows)
+    found = inspect_place(tmp_path)
+    assert found.left_out == 6 and "blank_below" in codes(found)
+    (tmp_path / "l.csv").unlink()
+    merged = [f"{column}{n + 2}:{column}{n + 3}" for n in range(0, 12, 2) for column in "AC"]
+    workbook(tmp_path / "l.xlsx", [["patient", "file", "diagnosis"], *rows], merged=merged)
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients, found.left_out) == ({"benign": 6, "malignant": 6}, 6, 0)
+
+
+def test_what_stands_inside_an_object_of_a_line_is_a_column(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"x{number}.png" for number in range(8)))
+    lines = [json.dumps({"image": f"x{n}.png", "annotation": {"label": CLASSES[n % 2]}}) for n in range(8)]
+    (tmp_path / "l.jsonl").write_text("\n".join(lines))
+    assert inspect_place(tmp_path).classes == {"benign": 4, "malignant": 4}
+
+
+def test_lists_of_files_and_numbers_without_names_of_columns_are_parts_and_classes(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"img/x{number}.png" for number in range(12)))
+    for part, numbers in (("train", range(8)), ("val", range(8, 12))):
+        (tmp_path / f"{part}.txt").write_text("\n".join(f"img/x{n}.png {n % 2}" for n in numbers))
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.splits) == ({"0": 6, "1": 6}, {"train": 8, "val": 4})
+    assert "classes_are_numbers" in codes(found)

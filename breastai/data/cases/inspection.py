@@ -182,7 +182,8 @@ def _doubts_of(table: CaseTable) -> Iterator[Text]:
     counts = {name: count for name, count in table.counts().items() if count}
     if len(table) > 1 and _distinct(table, "patient") == 1 and all(table.column("patient") or ()):
         yield Text("doubt.one_patient", {"count": len(table)})
-    if places := [name for name in counts if names_no_class(name)]:
+    regions = [name for name in counts if meaning_of(name) == "silent" and is_mask_folder(name, among_images=True)]
+    if places := [name for name in counts if names_no_class(name) or name in regions]:
         options = _map_options(dict.fromkeys(places, ""))
         yield Text("doubt.classes_are_no_classes", {"class_names": places, "options": options})
     trained = table.by_part().get("train")

@@ -232,7 +232,9 @@ def _listing(
     on_progress: FilesSeen | None,
 ) -> Listing:
     """Return the images below the root that a description means, and the masks among them."""
-    listed = list_images(root, on_progress)
+    label = description.fields["label"]
+    level = label.folder if isinstance(label, FolderRule) and label.pattern is None else None
+    listed = list_images(root, on_progress, level)
     images, own_masks = _chosen_by(description.images), _chosen_by(description.masks, empty=False)
     never = _chosen_by(FilePatterns(include=description.masks.exclude), empty=False)
     tables = {table.file for table in description.tables}

@@ -2,13 +2,13 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from breastai.data.decoders.decoder_table import is_image_by_content
 from breastai.data.sources.case_table import Skipped
-from breastai.data.sources.masks import masks_among
+from breastai.data.sources.masks import is_mask_folder, masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import split_of
 from breastai.domain.file_names import is_system_name as is_system_name
@@ -49,10 +49,11 @@ class Listing:
     skipped: tuple[Skipped, ...]
 
 
-def list_images(root: Path, on_progress: FilesSeen | None = None) -> Listing:
+def list_images(root: Path, on_progress: FilesSeen | None = None, class_level: int | None = None) -> Listing:
     """Return the names of the images anywhere below a folder, without its masks and what is hidden.
 
-    `on_progress` is told how many files were seen, now and then.
+    `on_progress` is told how many files were seen, now and then. `class_level`: which folder is that of the class, 1 the
+    first, -1 the last; one called tumor or mass holds no masks of the others then.
     """
     name = root.absolute().name or "images"
     start = len(name) + 1
@@ -65,12 +66,26 @@ def list_images(root: Path, on_progress: FilesSeen | None = None) -> Listing:
             files.append(file)
         else:
             skipped.append(Skipped(file[start:], reason))
-    masks = masks_among(root.absolute().parent, files)
-    return Listing(
-        files=tuple(file[start:] for file in sorted(files, key=sort_key) if file not in masks),
-        masks={file[start:]: reason for file, reason in masks.items()},
-        skipped=tuple(skipped),
-    )
+    masks: dict[str, Text] = {}
+    for above, members in _above_classes(files, class_level).items():
+        within = masks_among(root.absolute().parent / above, [file.removeprefix(above) for file in members])
+        masks |= {f"{above}{file}"[start:]: reason for file, reason in within.items()}
+    names = [file[start:] for file in sorted(files, key=sort_key)]
+    return Listing(files=tuple(file for file in names if file not in masks), masks=masks, skipped=tuple(skipped))
+
+
+def _above_classes(files: Sequence[str], class_level: int | None) -> Mapping[str, Sequence[str]]:
+    """Return files by the folders above that of their class, "" of those in none, or in one called after masks.
+
+    `files` begin with the name of the folder that is read.
+    """
+    found: dict[str, list[str]] = {}
+    for file in files:
+        folders = file.split("/")[:-1]
+        place = 0 if class_level is None else class_level if class_level > 0 else len(folders) + class_level
+        is_class = 0 < place < len(folders) and not is_mask_folder(folders[place])
+        found.setdefault("".join(f"{folder}/" for folder in folders[:place]) if is_class else "", []).append(file)
+    return found
 
 
 def walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[str, Text | str | None]]:

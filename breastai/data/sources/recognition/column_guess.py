@@ -9,7 +9,7 @@ from breastai.data.named_files import file_key, has_image_ending
 from breastai.data.sources.labels_table import COLUMN_NAMES
 from breastai.data.sources.masks import is_mask_folder
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable
-from breastai.data.user_tables import plain_name
+from breastai.data.user_tables import UNNAMED, plain_name
 from breastai.domain.birads import are_categories
 from breastai.domain.case_fields import Role, in_words_of
 from breastai.domain.class_words import meaning_of, yes_or_no
@@ -194,6 +194,8 @@ def _label_column(table: SurveyedTable, columns: Sequence[str]) -> str | None:
         if says_of_disease(column, values):
             score = max(score, 0.9)
         scores[column] = score
+    if list(scores) == list(table.columns[1:2]) and len(table.columns) == 2 and table.columns[0] == UNNAMED.format(1):
+        return table.columns[1]  # a list of files and something of each
     best = max(scores, key=lambda column: scores[column], default=None)
     return best if best is not None and scores[best] >= 0.4 else None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from breastai.data.sources.masks import is_mask_folder
+from breastai.data.sources.recognition.folder_copies import one_of_copies
 from breastai.data.sources.recognition.recogniser import NORMAL_BENIGN_MALIGNANT, Reading, Recogniser, describe
 from breastai.data.sources.recognition.survey import Survey
 from breastai.data.user_tables import Row, TableUnreadable, read_table
@@ -137,9 +137,9 @@ def _reading(survey: Survey, file: str, rows: Sequence[Row], columns: _Columns) 
     several = _said_several(rows, columns)
     if several:
         doubts.append(Text("doubt.worst_of_rows", {"count": several}))
-    images, copies = _one_of_copies(survey)
+    copies = one_of_copies(survey)
     if copies is not None:
-        doubts.append(copies)
+        doubts.append(copies.doubt)
     table = {
         "file": file,
         "columns": columns.names(),
@@ -155,7 +155,7 @@ def _reading(survey: Survey, file: str, rows: Sequence[Row], columns: _Columns) 
             "finding_list",
             tables=[table],
             fields=fields,
-            images=images,
+            images={} if copies is None else {"include": copies.include},
             class_map=class_map,
             class_names=[name for name in NORMAL_BENIGN_MALIGNANT if name in class_map.values()],
         ),
@@ -169,21 +169,6 @@ def _said_several(rows: Sequence[Row], columns: _Columns) -> int:
     for row in rows:
         said[row.cells[0].casefold()].add(_class_of(row.cell(columns.severity)))
     return sum(len(classes - {None}) > 1 for classes in said.values())
-
-
-def _one_of_copies(survey: Survey) -> tuple[dict[str, list[str]], Text | None]:
-    """Return which folder is read where two hold the same names, as DICOM and TIFF, and what is doubtful of that."""
-    stems: dict[str, set[str]] = defaultdict(set)
-    for file in survey.images:
-        folder = PurePosixPath(file).parent.as_posix()
-        if not is_mask_folder(folder, among_images=True):
-            stems[folder].add(PurePosixPath(file).stem.casefold())
-    for folder in sorted(stems):
-        others = [other for other in sorted(stems) if other != folder and stems[other] & stems[folder]]
-        if folder != "." and others:
-            told = {"folder": folder, "others": others}
-            return {"include": [f"{folder}/**"]}, Text("doubt.one_of_copies", told)
-    return {}, None
 
 
 FINDING_LIST = Recogniser("finding_list", _finding_list)

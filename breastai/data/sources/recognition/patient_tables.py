@@ -28,7 +28,8 @@ _NUMBERS = (
     r"(?:^|/)([A-Za-z]+[_\- ]*)0*(\d+)[^/]*$",
 )
 _LEAST_SHARE = 0.5
-_SIDE = re.compile(r"(?i)(?:^|[\W_\d])(left|right|l|r|gauche|droite?|links|rechts)(?![^\W\d_])[^/]*$")
+_VIEW = "(?:cc|mlo|ml|lm)?"
+_SIDE = re.compile(rf"(?i)(?:^|[\W_\d]){_VIEW}(left|right|l|r|gauche|droite?|links|rechts){_VIEW}(?![^\W\d_])[^/]*$")
 # Whose row it is: of what the ids in its column are.
 _ID_ROLES: tuple[Role, ...] = ("patient", "exam", "file")
 _LISTED = 5
@@ -154,9 +155,15 @@ def _reading(
     if labels is None:
         return None
     share = 1.0 if "header" in place.rule else len(place.row_of) / max(1, len(survey.images))
+    side = guess.roles.get("breast")
+    by_side = side is not None and role != "file" and ("header" in place.rule or survey.share(_SIDE) > 0.9)
+    keys = (column, side) if side is not None and by_side else (column,)
+    without = ("file", "exam", "label", "box", "mask", role, *varying_roles(table, guess.roles, keys))
     join: list[dict[str, object]] = [{"role": role, "column": column, "image": dict(place.rule)}]
-    fields = {"label": dict(labels.rule), **fields_of(guess.roles, ("file", "exam", "label", "box", "mask", role))}
+    fields = {"label": dict(labels.rule), **fields_of(guess.roles, without)}
     doubts = [*labels.doubts, *place.doubts(files[0], column)]
+    if side is not None and not by_side and "breast" in without:
+        doubts.append(Text("doubt.sides_not_in_names", {"table": files[0], "column": side}))
     if role != "file":
         fields[role] = dict(place.rule)
     if role == "exam" and "patient" not in fields:
@@ -164,8 +171,6 @@ def _reading(
         doubts.append(Text("doubt.study_is_patient"))
     elif role == "file" and "patient" not in fields:
         doubts.append(Text("doubt.patients_unknown"))
-    side = guess.roles.get("breast")
-    by_side = side is not None and role != "file" and ("header" in place.rule or survey.share(_SIDE) > 0.9)
     if by_side:
         fields["breast"] = {"header": "laterality"} if "header" in place.rule else {"path": _SIDE.pattern}
         join.append({"role": "breast", "column": side, "image": fields["breast"]})
@@ -184,6 +189,20 @@ def _reading(
         ),
         (Text(f"doubt.table_{code}", told), *doubts, *doubts_of_sides(table, guess)),
     )
+
+
+def varying_roles(table: SurveyedTable, roles: Mapping[Role, str], keys: Sequence[str]) -> list[Role]:
+    """Return the roles whose columns say different things in rows of the same keys: they speak of images one by one."""
+    places = table.table.places()
+    found: list[Role] = []
+    for role, column in roles.items():
+        said: dict[tuple[str, ...], set[str]] = {}
+        for row in table.table.rows:
+            key = tuple(plain_id(row.cell(places[each.lower()])) for each in keys)
+            said.setdefault(key, set()).add(row.cell(places[column.lower()]))
+        if any(len(values - {""}) > 1 for values in said.values()):
+            found.append(role)
+    return found
 
 
 def fields_of(roles: Mapping[Role, str], without: Collection[str]) -> dict[str, object]:

@@ -8,7 +8,14 @@ from breastai.data.named_files import file_key, match_files
 from breastai.data.sources.field_values import folder_of
 from breastai.data.sources.masks import is_mask_folder
 from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns
-from breastai.data.sources.recognition.patient_tables import IdPlace, doubts_of_sides, fields_of, find_ids, plain_id
+from breastai.data.sources.recognition.patient_tables import (
+    IdPlace,
+    doubts_of_sides,
+    fields_of,
+    find_ids,
+    plain_id,
+    varying_roles,
+)
 from breastai.data.sources.recognition.recogniser import Reading, subgroups_of
 from breastai.data.sources.recognition.survey import Survey
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable, together
@@ -41,7 +48,10 @@ def with_table_beside(survey: Survey, reading: Reading) -> Reading:
         tied = _by_file(images, table, guess) or _by_id(images, table, guess)
         if tied is None:
             continue
-        found = {role: guess.roles[role] for role in _TAKEN if role in guess.roles and role != tied.role}
+        varying = varying_roles(table, guess.roles, (tied.column,)) if tied.place is not None else ()
+        found = {
+            role: guess.roles[role] for role in _TAKEN if role in guess.roles and role not in (tied.role, *varying)
+        }
         roles = {role: column for role, column in found.items() if role not in description.fields}
         doubts = [*_contradictions(description, files[0], table, guess, tied.rows), *tied.doubts(files[0])]
         if not roles and (tied.place is None or tied.role in description.fields):

@@ -1,13 +1,17 @@
 """A table beside images: any that names files and classes, and the metadata of Hugging Face."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from breastai.data.named_files import file_key, match_files
+from breastai.data.sources.field_values import folder_of as folder_at
 from breastai.data.sources.labels_table import box_fields
 from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns
+from breastai.data.sources.recognition.folder_copies import one_of_copies
 from breastai.data.sources.recognition.label_columns import LabelColumns, class_map_of, label_columns
 from breastai.data.sources.recognition.patient_tables import doubts_of_sides, fields_of, table_by_id
 from breastai.data.sources.recognition.recogniser import SIDES, Reading, Recogniser, describe, folder_of, subgroups_of
@@ -18,6 +22,7 @@ from breastai.domain.class_words import split_of
 from breastai.domain.text import Text
 
 _LEAST_SHARE = 0.5
+_LEAST_RUNS, _BLANK_SHARE = 3, 0.3
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,19 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     best = found[0]
     guess, table = best.guess, best.table
     parts = _parts_of(found)
+    copies = one_of_copies(survey)
     fields: dict[str, object] = {"label": dict(best.labels.rule), **fields_of(guess.roles, ("file", "exam", "label"))}
     fields.update(box_fields(table.table).items())
     described = [
         {
             "file": each,
             "sheet": table.sheet,
-            "join": [{"role": "file", "column": column, **_within(survey, best, each)}],
+            "join": _joins(survey, best, each, column),
             "several_rows": True,
             "part": parts.get(each),
         }
         for each in (parts or best.files)
-        for column in (guess.file, *guess.further_files)
+        for column in (str(guess.file), *guess.further_files)
     ]
     return Reading(
         0.75 * min(1.0, best.score),
@@ -66,6 +72,7 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
             "labels_table",
             tables=described,
             fields=fields,
+            images={} if copies is None else {"include": copies.include},
             class_map=dict(best.labels.class_map),
             subgroups=subgroups_of(fields),
         ),
@@ -98,6 +105,35 @@ def _names_in_own_folders(survey: Survey, files: Sequence[str], table: SurveyedT
     return {}
 
 
+def _joins(survey: Survey, found: _Found, file: str, column: str) -> list[dict[str, object]]:
+    """Return what ties rows to images: names, and where those repeat also the folder that another column names."""
+    within = _within(survey, found, file)
+    folder = None if within else _folder_column(survey, found)
+    if folder is None:
+        return [{"role": "file", "column": column, **within}]
+    name, level = folder
+    return [
+        {"role": "exam", "column": name, "image": {"folder": level}},
+        {"role": "file", "column": column, "image": {"path": "([^/]+)$"}},
+    ]
+
+
+def _folder_column(survey: Survey, found: _Found) -> tuple[str, int] | None:
+    """Return the column that names the folder of an image whose name alone is that of several, and which folder it is."""
+    names = Counter(PurePosixPath(file).name for file in survey.images)
+    column = str(found.guess.file)
+    repeated = [value for value in found.table.values[column] if names[value] > 1]
+    if len(repeated) <= _LEAST_SHARE * len(found.table.values[column]):
+        return None
+    for level in (-1, -2, -3):
+        folders = {folder for file in survey.images if (folder := folder_at(file, level)) is not None}
+        for name in found.table.columns:
+            values = found.table.values[name].keys()
+            if name != column and len(values) > 1 and len(values & folders) > 0.9 * len(values):
+                return name, level
+    return None
+
+
 def _within(survey: Survey, found: _Found, file: str) -> dict[str, object]:
     """Return how names are compared of a table that lies in the folder of its images, as others of its kind do."""
     folder = folder_of(file)
@@ -124,6 +160,13 @@ def _doubts(survey: Survey, found: Sequence[_Found], are_parts: bool) -> Iterato
     if len(best.files) > 1:
         yield Text("doubt.tables_together", {"count": len(best.files), "table": best.files[0]})
     yield from _doubts_of_paths(survey, named, table, str(guess.file))
+    if (folder := _folder_column(survey, best)) is not None:
+        yield Text("doubt.files_by_folder", {"table": named, "column": folder[0], "file": guess.file})
+    if (copies := one_of_copies(survey)) is not None:
+        yield copies.doubt
+    blank = [column for column in guess.roles.values() if _is_blank_below(table, column)]
+    if blank:
+        yield Text("doubt.blank_below", {"table": named, "columns": blank})
     if guess.further_files:
         yield Text("doubt.several_file_columns", {"columns": [str(guess.file), *guess.further_files]})
     if "patient" not in guess.roles:
@@ -146,6 +189,14 @@ def _doubts_of_paths(survey: Survey, named: str, table: SurveyedTable, column: s
     if example is not None:
         told = {"table": named, "column": column, "path": example, "file": meant[example]}
         yield Text("doubt.paths_of_elsewhere", told)
+
+
+def _is_blank_below(table: SurveyedTable, column: str) -> bool:
+    """Return whether cells of a column are blank below others again and again, as merged ones leave them."""
+    place = table.table.places()[column.lower()]
+    cells = [row.cell(place) for row in table.table.rows]
+    runs = sum(bool(cell) and not below for cell, below in pairwise(cells))
+    return bool(cells and cells[0]) and runs >= _LEAST_RUNS and cells.count("") >= _BLANK_SHARE * len(cells)
 
 
 def is_whole_path(text: str) -> bool:
