@@ -16,7 +16,9 @@ _DIGITS = re.compile(r"\d+")
 
 
 def file_key(file: str) -> str:
-    """Return `file` as tables and systems may write it: forward slashes, composed accents."""
+    """Return `file` as tables and systems may write it: forward slashes, composed accents; an address without its query."""
+    if "://" in file:
+        file = file.partition("?")[0]
     return unicodedata.normalize("NFC", file.replace("\\", "/")).removeprefix("./")
 
 

@@ -1,6 +1,7 @@
 """Tables that users write: a CSV of any common kind, words parted by blanks, a sheet; rows counted as a spreadsheet does."""
 
 import codecs
+import contextlib
 import csv
 import io
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from breastai.data.named_files import file_key, has_image_ending
+from breastai.domain.class_words import has_word_for_class
 from breastai.domain.data_locations import SHEET_ENDINGS
 from breastai.domain.faults import describe_fault
 from breastai.domain.text import Text
@@ -25,6 +27,8 @@ _MOST_LINES_LOOKED_AT, _MOST_WORDS = 1000, 12
 _SEPARATORS = ",;\t|"
 # By the mark a file begins with.
 _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# Of Chinese, Russian, Japanese, Korean, Arabic and Polish spreadsheets, which do not say which they are in.
+_OLDER_ENCODINGS = ("gb18030", "cp1251", "cp932", "cp949", "cp1256", "cp1250")
 # Spreadsheets say with a line before the header what parts the columns.
 _SEP_LINE = re.compile(r"\ufeff?\"?sep=(.)\"?[ \t;,]*\r?\n", re.IGNORECASE)
 # Three letters with accents on end are no word of a Western language: the text is in another encoding.
@@ -93,7 +97,7 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
     """Return the table in a file: a CSV, words parted by blanks, or a `sheet` of a workbook, by default its first.
 
     A CSV is separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or, where its words are plain, Windows' Western
-    encoding; a first line such as sep=; counts as none, and neither do empty columns at the end. `columns`: the names of its
+    encoding or one in which it says classes; a first line such as sep=; counts as none, and neither do empty columns at the end. `columns`: the names of its
     columns, of a table that begins without; of another whose first row names an image they are column 1, column 2 and so
     on. Raises TableUnreadable. A table without rows has no columns.
     """
@@ -178,8 +182,21 @@ def _decoded(content: bytes) -> str:
     except UnicodeDecodeError:
         text = None
     if text is None or _NO_WORD.search(text):
+        found = _in_another_script(content)
+        if found is not None:
+            return found
         raise TableUnreadable(describe_fault(Text("place.row", {"row": row}), Text("reason.expected_utf_8")))
     return text
+
+
+def _in_another_script(content: bytes) -> str | None:
+    """Return the text in the one of the older encodings in which it has words for classes; None where none or several do."""
+    texts = []
+    for encoding in _OLDER_ENCODINGS:
+        with contextlib.suppress(UnicodeDecodeError):
+            text = content.decode(encoding)
+            texts += [text] if has_word_for_class(text) else []
+    return texts[0] if len(texts) == 1 else None
 
 
 def _rows(text: str, without_header: bool) -> Iterator[Row]:

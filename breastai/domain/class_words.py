@@ -113,6 +113,12 @@ _WORD = re.compile(r"[^\W\d_]+")
 _ENDS_WITH_PLUS, _ENDS_WITH_MINUS = re.compile(r"\w\s*\+$|\w\s*\(\+\)$"), re.compile(r"\w\s*-$|\w\s*\(-\)$")
 
 
+def has_word_for_class(text: str) -> bool:
+    """Return whether a text in another script than the Latin one, or with letters of Polish, has a word for a class."""
+    plain = text.casefold()
+    return any(len(stem) > 1 and stem in plain for stem in (*_MALIGNANT_FURTHER, *_BENIGN_FURTHER, *_NORMAL_FURTHER))
+
+
 # As folders are put in order: 1_train, 02-test.
 _NUMBERING = re.compile(r"^\d{1,2}[\W_]+")
 

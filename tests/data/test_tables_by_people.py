@@ -333,3 +333,48 @@ def test_lists_of_files_and_numbers_without_names_of_columns_are_parts_and_class
     found = inspect_place(tmp_path)
     assert (found.classes, found.splits) == ({"0": 6, "1": 6}, {"train": 8, "val": 4})
     assert "classes_are_numbers" in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "header", "classes"),
+    [
+        ("gb18030", ["图像", "诊断", "患者"], ["良性", "恶性"]),
+        ("cp1251", ["файл", "диагноз", "пациент"], ["доброкачественная", "злокачественная"]),
+        ("cp949", ["파일", "진단", "환자"], ["정상", "악성"]),
+        ("cp932", ["画像", "診断", "患者"], ["良性", "悪性"]),
+        ("utf-8-sig", ["صورة", "التشخيص", "مريض"], ["حميد", "خبيث"]),
+    ],
+)
+def test_tables_of_older_spreadsheets_are_read_where_they_say_classes(
+    tmp_path: Path, encoding: str, header: list[str], classes: list[str]
+) -> None:
+    draw(tmp_path, *(f"x{number}.png" for number in range(8)))
+    rows = [header, *([f"x{n}.png", classes[n % 2], f"A{n // 2}"] for n in range(8))]
+    (tmp_path / "l.csv").write_text("\n".join(map(";".join, rows)), encoding=encoding)
+    found = inspect_place(tmp_path)
+    assert (set(found.classes), found.patients) == (set(classes), 4)
+
+
+def test_names_that_several_images_have_are_told(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{folder}/{number}.png" for folder in "ab" for number in range(6)))
+    write(tmp_path / "l.csv", ["file", "label"], *[[f"{n}.png", CLASSES[n % 2]] for n in range(6)])
+    found = inspect_place(tmp_path)
+    assert found.images == 0 and "names_of_several" in codes(found)
+
+
+def test_addresses_of_images_mean_the_files_here(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"x{number}.png" for number in range(8)))
+    rows = [[f"https://example.org/x{n}.png?download=1", CLASSES[n % 2]] for n in range(8)]
+    write(tmp_path / "l.csv", ["url", "label"], *rows)
+    assert inspect_place(tmp_path).classes == {"benign": 4, "malignant": 4}
+
+
+def test_a_class_that_a_training_would_refuse_is_told_with_the_line_that_leaves_it_out(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"a/{name}/{number}.png" for name in CLASSES for number in range(3)), "a/normal/1.png")
+    draw(tmp_path, *(f"b/train/{name}/{number}.png" for name in (*CLASSES, "normal") for number in range(3)))
+    draw(tmp_path, *(f"b/val/{name}/{number}.png" for name in CLASSES for number in range(3)))
+    for folder, code in (("a", "single_image"), ("b", "class_not_validated")):
+        found = inspect_place(tmp_path / folder)
+        assert codes(found) == [code] and found.doubts[0].params["options"] == "--map normal="
+        changes = ReadingChanges.model_validate({"class_map": {"normal": None}})
+        assert codes(inspect_place(tmp_path / folder, changes)) == []

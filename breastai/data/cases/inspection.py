@@ -189,6 +189,14 @@ def _doubts_of(table: CaseTable) -> Iterator[Text]:
     trained = table.by_part().get("train")
     if trained is not None and (lacking := [name for name in counts if not trained.counts()[name]]):
         yield Text("doubt.class_not_trained", {"class_names": lacking})
+    validated = table.by_part().get("val") if table.description and not table.description.tables else None
+    given = counts if trained is None else {name: count for name, count in trained.counts().items() if count}
+    if validated is not None and (lacking := [name for name in given if not validated.counts()[name]]):
+        params = {"class_names": lacking, "options": _map_options(dict.fromkeys(lacking, ""))}
+        yield Text("doubt.class_not_validated", params)
+    if single := [name for name, count in counts.items() if count == 1 < len(table) - 1 and trained is None]:
+        params = {"class_names": single, "options": _map_options(dict.fromkeys(single, ""))}
+        yield Text("doubt.single_image", params)
     if len(counts) == 1:
         yield Text("doubt.one_class", {"class_name": next(iter(counts))})
     near = _near_classes(counts)

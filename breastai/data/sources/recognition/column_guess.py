@@ -53,8 +53,35 @@ _LESS_SURE: Mapping[str, tuple[str, ...]] = {
     "density": ("tissuedensity", "acr", "tissuecomposition", "dichte"),
     "birads": ("biradscategory",),
 }
+# In Russian, Polish, Turkish, Chinese, Japanese, Korean and Arabic.
+_FURTHER: Mapping[str, tuple[str, ...]] = {
+    "file": (
+        *("файл", "имя файла", "изображение", "снимок", "plik", "obraz", "dosya", "görüntü", "文件", "文件名", "图像"),
+        *("图片", "影像", "ファイル", "ファイル名", "画像", "파일", "파일명", "이미지", "ملف", "صورة"),
+    ),
+    "label": (
+        *("диагноз", "класс", "rozpoznanie", "diagnoza", "tanı", "诊断", "診断", "类别", "分类", "病理", "结果"),
+        *("진단", "التشخيص", "تشخيص"),
+    ),
+    "patient": (
+        "пациент",
+        "пациентка",
+        "pacjent",
+        "pacjentka",
+        "hasta",
+        "患者",
+        "病人",
+        "病历号",
+        "환자",
+        "مريض",
+        "المريض",
+    ),
+    "breast": ("сторона", "strona", "taraf", "侧别", "侧", "左右", "좌우", "جانب"),
+    "age": ("возраст", "wiek", "yaş", "年龄", "年齢", "나이", "العمر"),
+}
 _NAMES: Mapping[str, tuple[str, ...]] = {
-    role: (*names, *_LESS_SURE.get(role, ())) for role, names in COLUMN_NAMES.items()
+    role: (*names, *_LESS_SURE.get(role, ()), *map(plain_name, _FURTHER.get(role, ())))
+    for role, names in COLUMN_NAMES.items()
 }
 _NO_VALUE = frozenset({"", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "inconnu", "inconnue", "unbekannt"})
 # A column called after the disease, of which yes or no is said.

@@ -162,6 +162,8 @@ def _doubts(survey: Survey, found: Sequence[_Found], are_parts: bool) -> Iterato
     yield from _doubts_of_paths(survey, named, table, str(guess.file))
     if (folder := _folder_column(survey, best)) is not None:
         yield Text("doubt.files_by_folder", {"table": named, "column": folder[0], "file": guess.file})
+    elif (several := _name_of_several(survey, table, str(guess.file))) is not None:
+        yield Text("doubt.names_of_several", {"table": named, "column": guess.file, **several})
     if (copies := one_of_copies(survey)) is not None:
         yield copies.doubt
     blank = [column for column in guess.roles.values() if _is_blank_below(table, column)]
@@ -189,6 +191,20 @@ def _doubts_of_paths(survey: Survey, named: str, table: SurveyedTable, column: s
     if example is not None:
         told = {"table": named, "column": column, "path": example, "file": meant[example]}
         yield Text("doubt.paths_of_elsewhere", told)
+
+
+def _name_of_several(survey: Survey, table: SurveyedTable, column: str) -> dict[str, object] | None:
+    """Return a name in a table that several images have, where most of its names are such; with two of those images."""
+    keys = list(map(file_key, table.values[column]))
+    if len(match_files(survey.images, keys)) > _LEAST_SHARE * len(keys):
+        return None
+    by_name: dict[str, list[str]] = {}
+    for file in survey.images:
+        by_name.setdefault(PurePosixPath(file).name, []).append(file)
+    repeated = [name for key in keys if len(by_name.get(name := PurePosixPath(key).name, ())) > 1]
+    if len(repeated) <= _LEAST_SHARE * len(keys):
+        return None
+    return {"name": repeated[0], "files": by_name[repeated[0]][:2]}
 
 
 def _is_blank_below(table: SurveyedTable, column: str) -> bool:
