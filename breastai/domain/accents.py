@@ -5,5 +5,8 @@ import unicodedata
 
 def without_accents(text: str) -> str:
     """Return a text in lower case and without accents; letters of Korean stay whole."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    folded = text.casefold()
+    if folded.isascii():
+        return folded
+    apart = unicodedata.normalize("NFKD", folded)
     return unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))

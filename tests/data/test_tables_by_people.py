@@ -378,3 +378,10 @@ def test_a_class_that_a_training_would_refuse_is_told_with_the_line_that_leaves_
         assert codes(found) == [code] and found.doubts[0].params["options"] == "--map normal="
         changes = ReadingChanges.model_validate({"class_map": {"normal": None}})
         assert codes(inspect_place(tmp_path / folder, changes)) == []
+
+
+def test_a_table_that_lists_more_than_lies_here_names_what_does(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"a/x{number}.png" for number in range(12)))
+    write(tmp_path / "l.csv", ["file", "patient", "label"], *[[f"x{n}.png", n // 2, CLASSES[n % 2]] for n in range(60)])
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients, found.left_out) == ({"benign": 6, "malignant": 6}, 6, 48)

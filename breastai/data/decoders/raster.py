@@ -30,7 +30,7 @@ from breastai.data.decoders.bit_depth import BitDepth, bits_needed, to_8_bits
 from breastai.data.decoders.decoder import Decoded, Decoder, FileHeader, Source
 from breastai.data.decoders.device_names import device_name
 from breastai.data.decoders.image_pages import page_numbers, turn_to_page
-from breastai.data.decoders.value_range import is_wide, range_of_file, stretched, wide_values
+from breastai.data.decoders.value_range import is_wide, range_of_file, stretch, wide_values
 from breastai.data.pixels import MAX_PIXELS, Pixels, in_rows, room_for, too_large
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.text import Text
@@ -286,7 +286,7 @@ def _from_wide_values(content: bytes, image: Image.Image, name: str, bit_depth: 
         bits = bit_depth if isinstance(bit_depth, int) else own_bits
         pixels = to_8_bits(np.rint(values).astype(np.uint16), bits)
     else:
-        pixels = stretched(values, found)
+        pixels = stretch(values, found)
     return _with_black_as_zero(pixels, image), own_bits
 
 

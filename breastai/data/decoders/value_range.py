@@ -69,7 +69,7 @@ def range_of_file(content: bytes, image: Image.Image, values: npt.NDArray[Any], 
     return _range_of_pages(_Content(content), image.mode) or own
 
 
-def stretched(values: npt.NDArray[Any], found: ValueRange) -> Pixels:
+def stretch(values: npt.NDArray[Any], found: ValueRange) -> Pixels:
     """Return values from the least to the greatest of their file as 0 to 255."""
     width = found.high - found.low
     scale = 255 / width if width > 0 else 0.0

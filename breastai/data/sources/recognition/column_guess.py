@@ -89,8 +89,10 @@ _DISEASE = re.compile(
     r"(?:is|has)?(?:breast|brust)?(?:cancer|cancro|kanker|krebs|karzinom|carcinom[aey]?|malin|boe?sartig(?:keit)?|biopsyproven|"
     r"malign(?:ant|ancy|e|o|a|us|itat|itaet|ite|idade|idad|ita)?)"
 )
-_MOST_CLASSES, _LEAST_FILES_SHARE = 30, 0.5
+_MOST_CLASSES, _MOST_CATEGORIES, _LEAST_FILES_SHARE = 30, 60, 0.5
 _SAMPLE = 500
+# Of a table that lists more than lies here, or more than was looked at.
+_ALL_NAMED = 0.9
 _LONGEST_PATH = 200
 
 
@@ -191,6 +193,8 @@ def column_called(table: SurveyedTable, role: Role) -> str | None:
 
 def is_birads(column: str, values: Collection[str]) -> bool:
     """Return whether a column holds BI-RADS categories, by its name or theirs, and perhaps words for none."""
+    if len(values) > _MOST_CATEGORIES:
+        return False
     named = _rank("birads", column) < len(_NAMES["birads"])
     found = [value for value in values if value.strip().casefold() not in _NO_VALUE]
     return are_categories("birads" if named else column, found)
@@ -254,11 +258,21 @@ def _share_of_files(table: SurveyedTable, column: str, images: Sequence[str], fo
     if known < _LEAST_FILES_SHARE * len(chosen):
         some = [value for value in values[::step] if len(value) < _LONGEST_PATH and "\0" not in value]
         known = max(known, *(sum((folder / value).is_file() for value in some) for folder in folders), 0)
+    if known < _LEAST_FILES_SHARE * len(chosen) and _names_all(images, table.values[column]):
+        return _ALL_NAMED
     filled = sum(table.values[column].values())
     distinct = len(values) / max(1, filled)
     # A column that is mostly empty, or is called a mask's, names something beside some of the images.
     telling = (1.0 if distinct > 0.3 else 0.5) * (1.0 if filled > len(table.table.rows) / 2 else 0.5)
     return known / len(chosen) * (telling if _rank("mask", column) == len(_NAMES["mask"]) else telling / 2)
+
+
+def _names_all(images: Sequence[str], values: Collection[str]) -> bool:
+    """Return whether a column that names more files than are known names nearly all of these, by names with an ending."""
+    if len(values) < 2 * len(images) or not images:
+        return False
+    listed = {PurePosixPath(file_key(value).lower()).name for value in values if has_image_ending(value)}
+    return sum(PurePosixPath(file).name.lower() in listed for file in images) > _ALL_NAMED * len(images)
 
 
 def _rank(role: str, column: str) -> int:

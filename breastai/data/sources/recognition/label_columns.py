@@ -12,7 +12,7 @@ from breastai.domain.class_words import canonical_class, is_marked, meaning_of, 
 from breastai.domain.text import Text
 
 _MOST_CLASSES = 30
-_NEARLY_ALL = 0.9
+_NEARLY_ALL, _MOST_MARKS = 0.9, 8
 _LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
 
 
@@ -75,6 +75,7 @@ def _marked_columns(table: SurveyedTable, guess: ColumnGuess) -> tuple[str, ...]
         for column in dict.fromkeys(table.columns)
         if column
         and column not in taken
+        and len(table.values[column]) <= _MOST_MARKS
         and {True} <= {is_marked(value) for value in table.values[column]} <= {True, False}
     ]
     if label is not None and label not in marks:

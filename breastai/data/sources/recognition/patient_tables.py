@@ -195,12 +195,17 @@ def varying_roles(table: SurveyedTable, roles: Mapping[Role, str], keys: Sequenc
     """Return the roles whose columns say different things in rows of the same keys: they speak of images one by one."""
     places = table.table.places()
     found: list[Role] = []
+    rows = table.table.rows
+    key_places = [places[each.lower()] for each in keys]
+    ids = [tuple(plain_id(row.cell(place)) for place in key_places) for row in rows]
     for role, column in roles.items():
-        said: dict[tuple[str, ...], set[str]] = {}
-        for row in table.table.rows:
-            key = tuple(plain_id(row.cell(places[each.lower()])) for each in keys)
-            said.setdefault(key, set()).add(row.cell(places[column.lower()]))
-        if any(len(values - {""}) > 1 for values in said.values()):
+        place = places[column.lower()]
+        said: dict[tuple[str, ...], str] = {}
+        if any(
+            cell and said.setdefault(key, cell) != cell
+            for key, row in zip(ids, rows, strict=True)
+            for cell in (row.cell(place),)
+        ):
             found.append(role)
     return found
 

@@ -186,23 +186,22 @@ def _doubts_of_paths(survey: Survey, named: str, table: SurveyedTable, column: s
     elsewhere = [path for path in whole if not path.startswith(f"{place}/")]
     if 2 * len(elsewhere) <= len(table.values[column]):
         return
-    meant = {name: file for file, name in match_files(survey.images, elsewhere).items()}
-    example = next((path for path in elsewhere if path in meant), None)
-    if example is not None:
-        told = {"table": named, "column": column, "path": example, "file": meant[example]}
+    stems = {PurePosixPath(file).stem.casefold() for file in survey.images}
+    some = [path for path in elsewhere if PurePosixPath(path).stem.casefold() in stems]
+    meant = next(iter(match_files(survey.images, some).items()), None)
+    if meant is not None:
+        told = {"table": named, "column": column, "path": meant[1], "file": meant[0]}
         yield Text("doubt.paths_of_elsewhere", told)
 
 
 def _name_of_several(survey: Survey, table: SurveyedTable, column: str) -> dict[str, object] | None:
     """Return a name in a table that several images have, where most of its names are such; with two of those images."""
     keys = list(map(file_key, table.values[column]))
-    if len(match_files(survey.images, keys)) > _LEAST_SHARE * len(keys):
-        return None
     by_name: dict[str, list[str]] = {}
     for file in survey.images:
         by_name.setdefault(PurePosixPath(file).name, []).append(file)
     repeated = [name for key in keys if len(by_name.get(name := PurePosixPath(key).name, ())) > 1]
-    if len(repeated) <= _LEAST_SHARE * len(keys):
+    if len(repeated) <= _LEAST_SHARE * len(keys) or len(match_files(survey.images, keys)) > _LEAST_SHARE * len(keys):
         return None
     return {"name": repeated[0], "files": by_name[repeated[0]][:2]}
 
