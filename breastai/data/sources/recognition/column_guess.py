@@ -271,8 +271,8 @@ def _names_all(images: Sequence[str], values: Collection[str]) -> bool:
     """Return whether a column that names more files than are known names nearly all of these, by names with an ending."""
     if len(values) < 2 * len(images) or not images:
         return False
-    listed = {PurePosixPath(file_key(value).lower()).name for value in values if has_image_ending(value)}
-    return sum(PurePosixPath(file).name.lower() in listed for file in images) > _ALL_NAMED * len(images)
+    listed = {file_key(value).lower().rpartition("/")[2] for value in values if has_image_ending(value)}
+    return sum(file.lower().rpartition("/")[2] in listed for file in images) > _ALL_NAMED * len(images)
 
 
 def _rank(role: str, column: str) -> int:

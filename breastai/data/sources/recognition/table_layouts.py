@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 from breastai.data.named_files import file_key, match_files
 from breastai.data.sources.field_values import folder_of as folder_at
@@ -21,6 +21,7 @@ from breastai.domain.case_fields import ColumnRule, Role
 from breastai.domain.class_words import split_of
 from breastai.domain.text import Text
 
+_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _LEAST_SHARE = 0.5
 _LEAST_RUNS, _BLANK_SHARE = 3, 0.3
 
@@ -187,7 +188,7 @@ def _doubts_of_paths(survey: Survey, named: str, table: SurveyedTable, column: s
     if 2 * len(elsewhere) <= len(table.values[column]):
         return
     stems = {PurePosixPath(file).stem.casefold() for file in survey.images}
-    some = [path for path in elsewhere if PurePosixPath(path).stem.casefold() in stems]
+    some = [path for path in elsewhere if path.rpartition("/")[2].rpartition(".")[0].casefold() in stems]
     meant = next(iter(match_files(survey.images, some).items()), None)
     if meant is not None:
         told = {"table": named, "column": column, "path": meant[1], "file": meant[0]}
@@ -200,7 +201,7 @@ def _name_of_several(survey: Survey, table: SurveyedTable, column: str) -> dict[
     by_name: dict[str, list[str]] = {}
     for file in survey.images:
         by_name.setdefault(PurePosixPath(file).name, []).append(file)
-    repeated = [name for key in keys if len(by_name.get(name := PurePosixPath(key).name, ())) > 1]
+    repeated = [name for key in keys if len(by_name.get(name := key.rpartition("/")[2], ())) > 1]
     if len(repeated) <= _LEAST_SHARE * len(keys) or len(match_files(survey.images, keys)) > _LEAST_SHARE * len(keys):
         return None
     return {"name": repeated[0], "files": by_name[repeated[0]][:2]}
@@ -216,7 +217,7 @@ def _is_blank_below(table: SurveyedTable, column: str) -> bool:
 
 def is_whole_path(text: str) -> bool:
     """Return whether a text is a path from the root of a system on: /home/x.png, C:\\x.png."""
-    return PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
+    return text.startswith("/") or _OF_WINDOWS.match(text) is not None
 
 
 def _parts_of(found: Sequence[_Found]) -> dict[str, str]:
