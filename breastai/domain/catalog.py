@@ -152,12 +152,16 @@ SPLIT_ALIASES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "train": frozenset(
             {"train", "training", "trainset", "trainingset", "traindata", "trainingdata", "entrainement"}
+            | {"entrenamiento", "addestramento", "treino", "trainieren", "trainingsdaten", "训练", "训练集"}
         ),
         "val": frozenset(
             {"val", "valid", "validation", "validate", "validating", "valset", "validset", "validationset", "dev"}
-            | {"valdata", "validationdata"}
+            | {"valdata", "validationdata", "validierung", "validacion", "validacao", "validazione", "验证", "验证集"}
         ),
-        "test": frozenset({"test", "testing", "tests", "testset", "testingset", "testdata", "testingdata"}),
+        "test": frozenset(
+            {"test", "testing", "tests", "testset", "testingset", "testdata", "testingdata"}
+            | {"holdout", "heldout", "prueba", "teste", "testdaten", "测试", "测试集"}
+        ),
     }
 )
 

@@ -197,3 +197,27 @@ def test_a_row_for_each_breast_whose_side_no_name_says_is_told(tmp_path: Path) -
     table(tmp_path / "l.csv", [["patient", "side", "label"], *listed])
     found = inspect_place(tmp_path)
     assert found.images == 0 and "sides_not_in_names" in codes(found)
+
+
+def test_sides_may_be_folders(tmp_path: Path) -> None:
+    for number in range(24):
+        picture(tmp_path / f"P{number // 4:02}/{('left', 'right')[number // 2 % 2]}/{number % 2}.png")
+    listed = [[f"P{n // 2:02}", "LR"[n % 2], CLASSES[n % 2]] for n in range(12)]
+    table(tmp_path / "l.csv", [["patient", "side", "label"], *listed])
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.breasts) == ({"benign": 12, "malignant": 12}, 12)
+
+
+def test_a_table_beside_an_export_that_names_no_image_of_it_is_told(tmp_path: Path) -> None:
+    for number in range(6):
+        dicom(tmp_path / f"IM{number:03}", PatientID=f"A{number}")
+    table(tmp_path / "l.csv", [["id", "diagnosis"], *([f"B{n}", CLASSES[n % 2]] for n in range(6))])
+    assert {"no_labels", "table_names_no_file"} <= set(codes(inspect_place(tmp_path)))
+
+
+def test_parts_are_known_in_other_languages(tmp_path: Path) -> None:
+    draw(tmp_path, "P{patient}_{number}.png")
+    words = ["Entrenamiento", "Validierung", "Holdout", "训练集"]
+    listed = [[f"P{n // 2}_{n % 2}.png", CLASSES[n % 2], words[n % 4]] for n in range(12)]
+    table(tmp_path / "l.csv", [["file", "label", "set"], *listed])
+    assert inspect_place(tmp_path).splits == {"train": 6, "val": 3, "test": 3}

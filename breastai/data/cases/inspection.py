@@ -161,7 +161,10 @@ def _unlabelled(place: Path, seen: Survey, row: Recogniser | None, reading: Read
     """Return what is told of a place of which nothing says the classes."""
     listed = images_below(place) if place.is_dir() else None
     images = [] if listed is None else list(listed.files)
-    doubts = list(reading.doubts) if reading is not None else list(_doubts_of_unknown(seen, len(images)))
+    doubts = list(_doubts_of_tables(seen) if reading else _doubts_of_unknown(seen, len(images)))
+    if reading is not None:
+        told = {doubt.code for doubt in reading.doubts}
+        doubts = [*reading.doubts, *(doubt for doubt in doubts if doubt.code not in told)]
     patients = breasts = None
     if row is not None and row.name == "dicom_export":
         patients, breasts = _in_headers(images)
@@ -252,6 +255,18 @@ def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
             yield Text("doubt.formats_not_read", {"endings": sorted(unread), "count": sum(unread.values())})
         yield Text("doubt.masks_only" if seen.images else "doubt.no_images")
         return
+    tables = list(_doubts_of_tables(seen))
+    yield from tables
+    if notes := _annotations(seen):
+        yield Text("doubt.annotations_not_read", {"files": notes[:_FEW_TOLD]})
+    names = list(doubts_of_names(seen))
+    yield from names
+    if not names:
+        yield Text("doubt.images_beside_masks" if masks and not tables else "doubt.no_labels")
+
+
+def _doubts_of_tables(seen: Survey) -> Iterator[Text]:
+    """Yield why a table that lies there says no classes."""
     tables = [(file, table) for file, table in seen.tables.items() if len(table.table.rows) > 1]
     if tables:
         naming = [item for item in tables if guess_columns(item[1], seen.images).file is not None]
@@ -260,12 +275,6 @@ def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
         yield Text(code, {"table": file, "columns": list(table.columns[:20])})
         yield from doubts_of_cells(file, table, seen.images)
         yield from doubts_of_shape(seen.tables)
-    if notes := _annotations(seen):
-        yield Text("doubt.annotations_not_read", {"files": notes[:_FEW_TOLD]})
-    names = list(doubts_of_names(seen))
-    yield from names
-    if not names:
-        yield Text("doubt.images_beside_masks" if masks and not tables else "doubt.no_labels")
 
 
 def _ending_not_read(file: str) -> str | None:

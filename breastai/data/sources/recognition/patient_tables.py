@@ -30,6 +30,7 @@ _NUMBERS = (
 _LEAST_SHARE = 0.5
 _VIEW = "(?:cc|mlo|ml|lm)?"
 _SIDE = re.compile(rf"(?i)(?:^|[\W_\d]){_VIEW}(left|right|l|r|gauche|droite?|links|rechts){_VIEW}(?![^\W\d_])[^/]*$")
+_SIDE_FOLDER = re.compile(r"(?i)(?:^|/)(left|right|l|r|gauche|droite?|links|rechts)/")
 # Whose row it is: of what the ids in its column are.
 _ID_ROLES: tuple[Role, ...] = ("patient", "exam", "file")
 _LISTED = 5
@@ -156,7 +157,8 @@ def _reading(
         return None
     share = 1.0 if "header" in place.rule else len(place.row_of) / max(1, len(survey.images))
     side = guess.roles.get("breast")
-    by_side = side is not None and role != "file" and ("header" in place.rule or survey.share(_SIDE) > 0.9)
+    in_paths = next((each for each in (_SIDE, _SIDE_FOLDER) if survey.share(each) > 0.9), None)
+    by_side = side is not None and role != "file" and ("header" in place.rule or in_paths is not None)
     keys = (column, side) if side is not None and by_side else (column,)
     without = ("file", "exam", "label", "box", "mask", role, *varying_roles(table, guess.roles, keys))
     join: list[dict[str, object]] = [{"role": role, "column": column, "image": dict(place.rule)}]
@@ -172,7 +174,8 @@ def _reading(
     elif role == "file" and "patient" not in fields:
         doubts.append(Text("doubt.patients_unknown"))
     if by_side:
-        fields["breast"] = {"header": "laterality"} if "header" in place.rule else {"path": _SIDE.pattern}
+        path = _SIDE.pattern if in_paths is None else in_paths.pattern
+        fields["breast"] = {"header": "laterality"} if "header" in place.rule else {"path": path}
         join.append({"role": "breast", "column": side, "image": fields["breast"]})
     code = "by_breast" if by_side else "by_patient" if place.in_folders else "by_patient_in_names"
     code = "by_patient_in_headers" if "header" in place.rule and not by_side else code
