@@ -1210,7 +1210,7 @@ declare namespace Wire {
     images: FilePatterns;
     tables: LabelsTable[];
     arrays: ArrayPart[];
-    fields: Record<string, ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule>;
+    fields: Record<string, ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | MarkedRule>;
     class_map: Record<string, string | null>;
     class_names: string[];
     ordered: boolean;
@@ -1431,7 +1431,7 @@ declare namespace Wire {
     role: "label" | "file" | "patient" | "breast" | "view" | "exam" | "split" | "fold" | "site" | "device" | "age" | "density" | "birads" | "box" | "mask";
     column: string;
     pattern: string | null;
-    image: ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | null;
+    image: ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | MarkedRule | null;
   }
 
   /** Which judged images are meant: those of which all that is given here is so, and nothing of what is null. */
@@ -1587,6 +1587,13 @@ declare namespace Wire {
     recalibration: Recalibration | null;
     points: PointOnRest[];
     fault: Text | null;
+  }
+
+  /** What columns of marks stand for, by their names: of those that say 1, yes or x in the row. `values` are of no use. */
+  interface MarkedRule {
+    pattern: string | null;
+    values: Record<string, string | null>;
+    marked: Record<string, string>;
   }
 
   /** A test of the cases that one of two models alone decides rightly. `exact`: the binomial one of McNemar, of cases that stand alone. `clustered`: that of Durkalski et al. (Stat Med 2003;22:2417-2428), of several images of a patient. */
@@ -2060,7 +2067,7 @@ declare namespace Wire {
   interface Subgroup {
     name: string;
     role: "label" | "file" | "patient" | "breast" | "view" | "exam" | "split" | "fold" | "site" | "device" | "age" | "density" | "birads" | "box" | "mask" | null;
-    rule: ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | null;
+    rule: ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | MarkedRule | null;
     bands: number[];
   }
 
