@@ -60,7 +60,12 @@ def trained(place: Path) -> TrainingResult:
 
 @pytest.fixture(scope="module")
 def judged(place: Path, trained: TrainingResult) -> EvaluationResult:
-    found = breastai.evaluate(trained, place / "data", split="test", progress=False)
+    """Made while an event loop runs, as one always does in a notebook."""
+
+    async def cell() -> EvaluationResult | Any:
+        return breastai.evaluate(trained, place / "data", split="test", progress=False)
+
+    found = asyncio.run(cell())
     assert isinstance(found, EvaluationResult)
     return found
 
@@ -177,11 +182,8 @@ def test_a_cross_validation(place: Path) -> None:
     assert found.study_id in [path.name for path in (place / "crossed/logs").iterdir()]
 
 
-def test_a_running_event_loop_is_no_obstacle(place: Path, trained: TrainingResult) -> None:
-    async def cell() -> EvaluationResult | Any:
-        return breastai.evaluate(trained, place / "data", split="val", progress=False)
-
-    assert asyncio.run(cell()).event.n == 36
+def test_a_running_event_loop_is_no_obstacle(judged: EvaluationResult) -> None:
+    assert judged.event.n == 36
 
 
 @pytest.mark.full

@@ -29,6 +29,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     return workspace
 
 
+@pytest.fixture(scope="module")
+def both(place: Workspace) -> OnnxModel:
+    """The two seeds in one file."""
+    return model_of(place, exported(place, "one/best", "two/best"))
+
+
 def exported(place: Workspace, checkpoint: str, *others: str, form: str = "onnx") -> list[Event]:
     job = Export(workspace=str(place.root), checkpoint=checkpoint, others=list(others), format=form)
     return list(perform(job))
@@ -41,19 +47,17 @@ def model_of(place: Workspace, events: list[Event]) -> OnnxModel:
     return OnnxModel.open(place.root / last.path)
 
 
-def test_the_file_answers_with_the_mean_of_its_members_exports(place: Workspace) -> None:
-    both = model_of(place, exported(place, "one/best", "two/best"))
+@pytest.mark.full
+def test_the_file_answers_with_the_mean_of_its_members_exports(place: Workspace, both: OnnxModel) -> None:
     alone = [model_of(place, exported(place, f"{name}/best")) for name in ("one", "two")]
     images = reference_images(both.metadata.preprocessing, both.metadata.image_size, count=5, seed=99)
     answers = [model.predict(images) for model in alone]
     assert np.abs(answers[0] - answers[1]).max() > 1e-3
     np.testing.assert_allclose(both.predict(images), np.mean(answers, axis=0), atol=1e-4)
-    assert both.verify().agrees
-    assert [member.checkpoint for member in both.metadata.members] == ["one/best", "two/best"]
 
 
-def test_it_decides_by_the_validation_images_of_all_members(place: Workspace) -> None:
-    both = model_of(place, exported(place, "one/best", "two/best"))
+def test_it_decides_by_the_validation_images_of_all_members(place: Workspace, both: OnnxModel) -> None:
+    assert both.verify().agrees and [member.checkpoint for member in both.metadata.members] == ["one/best", "two/best"]
     judged = [case for case in read_split(split_path(place, "one"), "split.json").cases if case.part == "val"]
     rule = both.decision
     assert rule.n == len(judged) and rule.fitted_on == "val" and rule.operating_point is not None
@@ -79,6 +83,7 @@ def test_runs_that_cannot_answer_as_one_are_refused_and_nothing_is_written(
     assert sorted(place.exports_dir.rglob("*")) == before
 
 
+@pytest.mark.full
 def test_a_run_on_the_split_of_the_first_can_be_averaged_with_it(
     place: Workspace, small_config: Callable[..., Config]
 ) -> None:
@@ -88,6 +93,7 @@ def test_a_run_on_the_split_of_the_first_can_be_averaged_with_it(
     assert model_of(place, exported(place, "apart/best", "same/best")).verify().agrees
 
 
+@pytest.mark.full
 def test_the_command_line_names_the_others_one_by_one(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["export", "one", "--with", "two", "--workspace", str(place.root), "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])

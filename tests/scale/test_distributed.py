@@ -192,6 +192,7 @@ def test_two_processes_are_no_further_from_the_truth_than_one_is_with_its_images
         assert furthest < 0.1 * float((true[step] - true[0]).norm())  # a yardstick that measures something
 
 
+@pytest.mark.full
 def test_gradients_and_statistics_of_uneven_parts_are_those_of_the_whole_batch(parts: dict[str, Any]) -> None:
     assert parts["together"].keys() == parts["alone"].keys()
     assert sum(name.startswith("gradient.") for name in parts["alone"]) > 100

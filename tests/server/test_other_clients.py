@@ -116,6 +116,7 @@ def test_prometheus_own_parser_reads_the_metrics_of_a_run(play):
     play(story, rest_port=0)
 
 
+@pytest.mark.standard
 def test_the_description_is_openapi_by_the_standards_own_schema(play):
     async def story(stage):
         document = json.loads(await asyncio.to_thread(read, stage.server.rest_port, "/openapi.json"))
