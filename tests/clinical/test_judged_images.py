@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from breastai.clinical.evidence import gather_evidence
-from breastai.clinical.judged_images import list_judged, show_judged
+from breastai.clinical.judged_images import JudgedRow, _is_meant, _order, _subgroups, list_judged, show_judged
 from breastai.data.cases.label_corrections import correct_dataset
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import parse_config
@@ -16,6 +16,7 @@ from breastai.domain.dataset_description import parse_description
 from breastai.domain.errors import EvaluationNotFound
 from breastai.domain.events import JudgedList, JudgedShown
 from breastai.domain.jobs import CorrectDataset, ListJudged, ShowJudged
+from breastai.domain.judged_cases import JudgedFilter
 from breastai.domain.records import EvaluationRecord, JudgedCase
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.datasets import save_dataset
@@ -190,3 +191,57 @@ def test_an_evaluation_or_image_there_is_not_is_named(workspace: Workspace) -> N
         listed(workspace, name="test-9")
     with pytest.raises(EvaluationNotFound):
         shown(workspace, 10_000)
+
+
+def row(number: int, **known: Any) -> JudgedRow:
+    values = {
+        "file": None, "patient": None, "dataset_file": None, "label": "benign", "predicted": "benign", "probability": 0.5,
+        "given_to_truth": 0.5, "probability_of_target": None, "refer": None, "refer_reason": None, "novelty": None, "subgroups": {},
+    }  # fmt: skip
+    return JudgedRow(**{"number": number, **values, **known})
+
+
+@pytest.mark.parametrize(("descending", "order"), [(False, [3, 0, 4, 1, 2]), (True, [0, 4, 3, 1, 2])])
+def test_rows_without_a_value_come_last_either_way_and_equals_as_in_the_record(
+    descending: bool, order: list[int]
+) -> None:
+    values = {0: 0.7, 1: None, 2: None, 3: 0.0, 4: 0.7}
+    rows = [row(number, novelty=value) for number, value in values.items()]
+    assert [each.number for each in sorted(rows, key=_order("novelty", descending), reverse=descending)] == order
+    names = [row(0, file="b"), row(1, file="A"), row(2), row(3, file="a")]
+    assert [each.number for each in sorted(names, key=_order("file", False))] == [1, 3, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("only", "meant"),
+    [
+        ({}, [0, 1, 2]),
+        ({"label": "benign"}, [0, 1]),
+        ({"predicted": "malignant"}, [1, 2]),
+        ({"right": True}, [0, 2]),
+        ({"right": False}, [1]),
+        ({"refer": True}, [1]),
+        ({"refer": False}, [0]),
+        ({"corrected": True}, [2]),
+        ({"corrected": False}, [0, 1]),
+        ({"subgroup": "site", "subgroup_value": "A"}, [0]),
+        ({"subgroup": "site"}, [1, 2]),
+        ({"numbers": [2, 0]}, [0, 2]),
+        ({"search": "P1 PNG"}, [0]),
+        ({"search": "P1 tif"}, []),
+        ({"label": "benign", "right": False}, [1]),
+    ],
+)
+def test_each_filter_holds_for_what_it_names_and_all_hold_together(only: dict[str, Any], meant: list[int]) -> None:
+    rows = [
+        row(0, file="x.png", patient="P1", refer=False, subgroups={"site": "A"}),
+        row(1, predicted="malignant", refer=True, subgroups={"site": ""}),
+        row(2, label="malignant", predicted="malignant", correction="exclude"),
+    ]
+    asked = JudgedFilter.model_validate(only)
+    assert [each.number for each in rows if _is_meant(each, asked)] == meant
+
+
+def test_values_of_subgroups_are_listed_in_order_up_to_a_bound() -> None:
+    rows = tuple(row(number, subgroups={"site": f"{number:03}", "device": "A"}) for number in reversed(range(201)))
+    assert _subgroups(rows) == {"device": ["A"], "site": [f"{number:03}" for number in range(200)]}

@@ -8,6 +8,8 @@ from breastai.commands.inspection_text import inspection_lines, next_command
 from breastai.data.cases.inspection import inspect_place
 from breastai.data.cases.run_folders import list_folders
 from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.recognition.named_classes import NAMED_CLASSES
+from breastai.data.sources.recognition.survey import survey
 from breastai.domain.config import parse_config
 from breastai.domain.dataset_inspection import DatasetInspection, ReadingChanges
 from tests.data.published_layouts import picture
@@ -126,3 +128,89 @@ def test_folders_of_classes_count_more_than_names(tmp_path: Path) -> None:
             picture(tmp_path / name / f"cancer_{number}.png")
             picture(tmp_path / name / f"normal_{number}.png")
     assert inspect_place(tmp_path).classes == {"benign": 12, "malignant": 12}
+
+
+@pytest.mark.parametrize(("count", "layout"), [(1, "unknown"), (2, "named_classes")])
+def test_four_images_are_the_least_that_names_are_believed_of(tmp_path: Path, count: int, layout: str) -> None:
+    assert inspect_place(draw(tmp_path, "benign_{n}.png", "malignant_{n}.png", count=count)).layout == layout
+
+
+@pytest.mark.parametrize(("others", "layout"), [(2, "named_classes"), (3, "unknown")])
+def test_nine_in_ten_names_must_say_a_class(tmp_path: Path, others: int, layout: str) -> None:
+    draw(tmp_path, "benign_{n}.png", "malignant_{n}.png", count=9)
+    for number in range(others):
+        picture(tmp_path / f"scan{number}.png")
+    assert inspect_place(tmp_path).layout == layout
+
+
+@pytest.mark.parametrize(("others", "told"), [(12, ["some_names_say_class"]), (13, [])])
+def test_that_some_names_say_a_class_is_told_from_half_of_them_on(tmp_path: Path, others: int, told: list[str]) -> None:
+    draw(tmp_path, "benign_{n}.png", "malignant_{n}.png")
+    for number in range(others):
+        picture(tmp_path / f"scan{number}.png")
+    assert [code for code in codes(inspect_place(tmp_path)) if code == "some_names_say_class"] == told
+
+
+def test_masks_beside_the_images_are_no_images_of_a_class(tmp_path: Path) -> None:
+    draw(tmp_path, "benign_{n}.png", "malignant_{n}.png")
+    for number in range(6):
+        picture(tmp_path / "masks" / f"scan{number}.png", mask=True)
+    seen = survey(tmp_path)
+    assert len(seen.images) == 18
+    found = NAMED_CLASSES.recognise(seen)
+    assert found is not None and found.score == pytest.approx(0.6)
+
+
+def test_the_surer_the_more_names_say_a_class(tmp_path: Path) -> None:
+    draw(tmp_path, "benign_{n}.png", "malignant_{n}.png", count=10)
+    picture(tmp_path / "scan.png")
+    found = NAMED_CLASSES.recognise(survey(tmp_path))
+    assert found is not None and found.score == pytest.approx(0.6 * 20 / 21)
+
+
+@pytest.mark.parametrize(
+    ("legend", "read"),
+    [("A = adenosis\nC = carcinoma", True), ("A = lesion\nC = lesion", False), ("A = adenosis", False)],
+)
+def test_a_legend_must_tell_all_codes_and_tell_them_apart(tmp_path: Path, legend: str, read: bool) -> None:
+    draw(tmp_path, "A-{n}.png", "C-{n}.png")
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    (tmp_path / "deep" / "down" / "read_me.txt").write_text("A = adenosis\nC = carcinoma")  # of something else
+    (tmp_path / "large.txt").write_text("A = adenosis\nC = carcinoma\n" + " " * 20_000)
+    assert inspect_place(tmp_path).layout == "unknown"
+    (tmp_path / "notes.md").write_text(legend)
+    assert (inspect_place(tmp_path).layout == "named_classes") == read
+
+
+@pytest.mark.parametrize(
+    ("names", "layout"),
+    [
+        (("b_{n}.png", "n_{n}.png"), "unknown"),
+        (("b_{n}.png", "m_{n}.png", "n_{n}.png"), "named_classes"),
+        (("b_{n}.png", "m_{n}.png", "x_{n}.png"), "unknown"),
+        (("is{n}.png", "iv{n}.png"), "named_classes"),
+        (("is{n}.png", "n{n}.png"), "unknown"),
+        (("p_q_b_{n}.png", "p_r_m_{n}.png"), "named_classes"),
+    ],
+)
+def test_single_letters_are_classes_where_they_are_those_of_a_set(
+    tmp_path: Path, names: tuple[str, ...], layout: str
+) -> None:
+    assert inspect_place(draw(tmp_path, *names)).layout == layout
+
+
+@pytest.mark.parametrize(("numbers", "layout"), [(1, "unknown"), (2, "named_classes"), (10, "named_classes")])
+def test_numbered_classes_are_two_to_ten(tmp_path: Path, numbers: int, layout: str) -> None:
+    found = inspect_place(draw(tmp_path, *(f"s{{n}}_class{number}.png" for number in range(numbers)), count=4))
+    assert found.layout == layout and ("classes_are_numbers" in codes(found)) == (layout != "unknown")
+
+
+def test_categories_of_benign_images_alone_are_no_classes(tmp_path: Path) -> None:
+    assert inspect_place(draw(tmp_path, "p{n}_birads2.png", "p{n}_birads3.png")).layout == "unknown"
+    found = inspect_place(draw(tmp_path / "x", "p{n}_birads2.png", "p{n}_birads5.png"))
+    assert found.classes == {"benign": 6, "malignant": 6} and "birads_as_classes" in codes(found)
+
+
+def test_words_must_stand_at_the_same_place_of_the_names(tmp_path: Path) -> None:
+    draw(tmp_path, "benign_{n}_a_b_c.png", "x_y_malignant_{n}_d.png", count=4)
+    assert inspect_place(tmp_path).layout == "unknown"
