@@ -378,6 +378,21 @@ def test_folders_that_hold_no_class_and_one_patient_for_all_are_doubtful(tmp_pat
     assert "doubt.one_patient" in codes(inspect_place(tmp_path / "b").summary())
 
 
+def test_a_measurement_is_told_and_read_in_bands_where_a_person_names_it(tmp_path: Path) -> None:
+    rows = [["file", "label", "case"], *([f"{number}.png", 2.5 + number, number] for number in range(36))]
+    for number in range(36):
+        picture(tmp_path / f"{number}.png")
+    table(tmp_path / "labels.csv", rows)
+    assert codes(inspect_place(tmp_path).summary()) == ["doubt.label_is_measured", "doubt.no_labels"]
+    found = inspect_place(tmp_path, ReadingChanges.model_validate({"fields": {"label": "label"}}))
+    assert list(found.classes.items()) == [("2\u201313", 12), ("14\u201325", 12), ("26\u201337", 12)]
+    assert "doubt.column_in_bands" in codes(found.summary())
+    rows = [["file", "result", "share"], *([f"{number}.png", labelled(number), number / 40] for number in range(36))]
+    table(tmp_path / "labels.csv", rows)
+    found = inspect_place(tmp_path, ReadingChanges.model_validate({"fields": {"label": "share"}}))
+    assert "doubt.column_is_measured" in codes(found.summary())
+
+
 def test_many_classes_of_few_images_are_one_doubt(tmp_path: Path) -> None:
     for name in [f"kind {letter}" for letter in "abcdefghijklmnopqrstuvwxyzäöü"]:
         for number in range(2):
@@ -455,3 +470,5 @@ def test_only_medmnists_own_set_says_what_its_numbers_mean(tmp_path: Path) -> No
     found = inspect_place(another)
     assert set(found.classes) == {"0", "1"}
     assert "doubt.classes_are_numbers" in [doubt.code for doubt in found.doubts]
+    # Nor is it said of another's images what BreastMNIST is made of, or under which licence it is.
+    assert found.twins is None and found.description is not None and found.description.licence is None

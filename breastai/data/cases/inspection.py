@@ -15,7 +15,8 @@ from breastai.data.sources.case_source import read_description
 from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.data.sources.image_listing import images_below, reason_against_ending
 from breastai.data.sources.masks import is_mask_folder
-from breastai.data.sources.recognition.column_guess import guess_columns
+from breastai.data.sources.recognition.column_guess import column_called, guess_columns
+from breastai.data.sources.recognition.label_columns import is_measured
 from breastai.data.sources.recognition.named_classes import NAMED_CLASSES, doubts_of_names
 from breastai.data.sources.recognition.recogniser import Reading, Recogniser, describe
 from breastai.data.sources.recognition.recogniser_table import is_table, read_survey
@@ -69,9 +70,17 @@ def inspect_steps(
     if table is not None:
         table = _below(seen.place, table)
     recognised = read_survey(seen, table, changes.columns)
+    label = changes.columns.get("label")
+    named = (
+        None
+        if table or label is None
+        else next((each for each in seen.tables if seen.tables[each].column_named(label)), None)
+    )
+    if named is not None and (recognised.reading is None or recognised.reading.description is None):
+        # Nothing was recognised, but a person says which column the class is.
+        recognised = read_survey(seen, named, changes.columns)
     row, reading = recognised.row, recognised.reading
     yield seen.files_seen
-    label = changes.columns.get("label")
     if label is not None and reading is not None and reading.description is not None:
         reading = reading if changes.keeps_label(reading.description) else with_label(reading, label)
     if reading is None or row is None or reading.description is None:
@@ -84,7 +93,8 @@ def inspect_steps(
         assert reading.description is not None
     description = changes.apply(reading.description)
     doubts = [*reading.doubts, *_doubts_of_packed(seen, "doubt.archives_beside"), *_doubts_of_values(seen)]
-    yield inspect_described(description, place, base, row, doubts, seen.files_seen)
+    published = row if reading.is_published else None
+    yield inspect_described(description, place, base, published, doubts, seen.files_seen)
 
 
 def _below(root: Path, table: str) -> str:
@@ -272,7 +282,11 @@ def _doubts_of_tables(seen: Survey) -> Iterator[Text]:
         naming = [item for item in tables if guess_columns(item[1], seen.images).file is not None]
         file, table = (naming or tables)[0]
         code = "doubt.no_label_column" if naming else "doubt.table_names_no_file"
-        yield Text(code, {"table": file, "columns": list(table.columns[:20])})
+        label = column_called(table, "label") if naming else None
+        if label is not None and is_measured(table, label):
+            yield Text("doubt.label_is_measured", {"column": label, "count": len(table.values[label])})
+        else:
+            yield Text(code, {"table": file, "columns": list(table.columns[:20])})
         yield from doubts_of_cells(file, table, seen.images)
         yield from doubts_of_shape(seen.tables)
 

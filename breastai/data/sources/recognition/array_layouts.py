@@ -65,6 +65,7 @@ def _medmnist(survey: Survey) -> Reading | None:
                 class_map=_BREASTMNIST if is_breast else {},
             ),
             (*doubts, Text("doubt.patients_unknown")),
+            is_published=is_breast,
         )
     return None
 

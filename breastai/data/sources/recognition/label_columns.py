@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import floor
 
 from breastai.data.sources.recognition.column_guess import ColumnGuess, is_birads, says_of_disease
 from breastai.data.sources.recognition.recogniser import BIRADS_CLASSES
@@ -13,6 +14,9 @@ from breastai.domain.text import Text
 
 _MOST_CLASSES = 30
 _NEARLY_ALL, _MOST_MARKS = 0.9, 8
+_MEASURED = re.compile(r"-?\d+(?:[.,]\d+)?")
+# A measurement is read in so many bands of about as many rows each.
+_BANDS = 3
 _LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
 
 
@@ -56,11 +60,38 @@ def class_map_of(table: SurveyedTable, column: str) -> tuple[dict[str, str | Non
         return {value: _LETTERS[value.strip().casefold()] for value in values}, [Text("doubt.letters_as_classes")]
     if is_birads(column, values):
         return dict(BIRADS_CLASSES), [Text("doubt.birads_as_classes")]
+    if is_measured(table, column):
+        bands = _bands(table, column)
+        options = " ".join(f"--map {band}=CLASS" for band in bands)
+        told = {"column": column, "count": len(values), "bands": list(bands.values()), "options": options}
+        return dict(bands), [Text("doubt.column_in_bands" if bands else "doubt.column_is_measured", told)]
     if all(re.fullmatch(r"\d+(?:\.0)?", value) for value in plain):
         return {}, [Text("doubt.classes_are_numbers")]
     if all(meaning_of(value) == "silent" for value in plain):
         return {}, [Text("doubt.classes_say_nothing", {"classes": sorted(map(canonical_class, plain))[:10]})]
     return {}, []
+
+
+def is_measured(table: SurveyedTable, column: str) -> bool:
+    """Return whether a column holds more different numbers than there are classes, as sizes and ages do."""
+    values = table.values[column]
+    return len(values) > _MOST_CLASSES and all(_MEASURED.fullmatch(value.strip()) for value in values)
+
+
+def bands_in_order(table: SurveyedTable, column: str, class_map: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the bands of a measurement from the lowest on, which the alphabet does not; none of a column of classes."""
+    return tuple(filter(None, class_map.values())) if is_measured(table, column) else ()
+
+
+def _bands(table: SurveyedTable, column: str) -> dict[str, str]:
+    """Return ranges of whole numbers with about as many rows each, and what they are called; none of too small numbers."""
+    counted = table.values[column]
+    numbers = sorted(floor(float(value.replace(",", "."))) for value in counted.elements())
+    starts = list(dict.fromkeys(numbers[place * len(numbers) // _BANDS] for place in range(_BANDS)))
+    if len(starts) < _BANDS or numbers[0] < 0:
+        return {}
+    ends = [*(start - 1 for start in starts[1:]), numbers[-1]]
+    return {f"{start}-{end}": f"{start}\u2013{end}" for start, end in zip(starts, ends, strict=True)}
 
 
 def _marked_columns(table: SurveyedTable, guess: ColumnGuess) -> tuple[str, ...]:

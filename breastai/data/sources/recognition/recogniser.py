@@ -23,12 +23,14 @@ SIDES: Mapping[str, str | None] = {"left": "L", "l": "L", "right": "R", "r": "R"
 class Reading:
     """What a place was recognised as: how its cases are read, None where their labels are nowhere, and what is doubtful.
 
-    `score`: how well the place fits, 0 to 1; readings of several layouts are compared by it.
+    `score`: how well the place fits, 0 to 1; readings of several layouts are compared by it. `is_published`: whether it is
+    the set whose citation, licence and twins its recogniser knows, and no other in the same layout.
     """
 
     score: float
     description: DatasetDescription | None
     doubts: tuple[Text, ...] = ()
+    is_published: bool = True
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def read_survey(seen: Survey, table: str | None = None, columns: Mapping[Role, s
         return Recognised(seen, None, None)
     # A reading with labels before one without; of equals the first row.
     reading, row = max(found, key=lambda item: (item[0].description is not None, item[0].score))
-    if reading.description is not None:
+    if reading.description is not None and reading.is_published:
         said = {"citation": row.citation, "licence": row.licence}
         reading = replace(reading, description=reading.description.model_copy(update=said))
     beside = next((other for other, of in found if of is LABELS_TABLE and row.name in _PLAIN), None)

@@ -12,7 +12,7 @@ from breastai.data.sources.field_values import folder_of as folder_at
 from breastai.data.sources.labels_table import box_fields
 from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns
 from breastai.data.sources.recognition.folder_copies import one_of_copies
-from breastai.data.sources.recognition.label_columns import LabelColumns, class_map_of, label_columns
+from breastai.data.sources.recognition.label_columns import LabelColumns, bands_in_order, class_map_of, label_columns
 from breastai.data.sources.recognition.patient_tables import doubts_of_sides, fields_of, table_by_id
 from breastai.data.sources.recognition.recogniser import SIDES, Reading, Recogniser, describe, folder_of, subgroups_of
 from breastai.data.sources.recognition.survey import Survey
@@ -75,6 +75,7 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
             fields=fields,
             images={} if copies is None else {"include": copies.include},
             class_map=dict(best.labels.class_map),
+            class_names=bands_in_order(table, best.labels.columns[0], best.labels.class_map),
             subgroups=subgroups_of(fields),
         ),
         tuple(_doubts(survey, found, bool(parts))),
@@ -235,6 +236,7 @@ _DOUBTS_OF_CLASSES = frozenset(
     for name in (
         *("columns_guessed", "classes_are_numbers", "classes_say_nothing", "letters_as_classes", "birads_as_classes"),
         *("no_cancer_is_benign", "other_label_columns", "columns_of_marks", "rows_without_mark", "one_of_columns"),
+        *("column_is_measured", "column_in_bands"),
     )
 )
 
@@ -254,7 +256,11 @@ def with_label(reading: Reading, column: str) -> Reading:
         class_map, doubts = class_map_of(table, name)
         rule = ColumnRule(column=name)
         changed = description.model_copy(
-            update={"fields": {**description.fields, "label": rule}, "class_map": class_map, "class_names": ()}
+            update={
+                "fields": {**description.fields, "label": rule},
+                "class_map": class_map,
+                "class_names": bands_in_order(table, name, class_map),
+            }
         )
         kept = [doubt for doubt in reading.doubts if doubt.code not in _DOUBTS_OF_CLASSES]
         return replace(reading, description=changed, doubts=(*doubts, *kept))
