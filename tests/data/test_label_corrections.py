@@ -48,6 +48,13 @@ def labels(workspace: Workspace) -> dict[str, str]:
     return {case.file: case.label for case in table.cases()}
 
 
+def test_an_image_is_given_a_step_of_the_scale_that_no_image_has_yet(workspace: Workspace) -> None:
+    scale = ("benign", "doubtful", "malignant")
+    save_dataset(workspace, read_dataset(workspace, "ours").model_copy(update={"class_names": scale, "ordered": True}))
+    correct(workspace, "relabel", "train/benign/1.png", label="doubtful")
+    assert labels(workspace)["train/benign/1.png"] == "doubtful"
+
+
 def test_an_image_is_left_out_and_another_relabelled_while_the_files_stay(workspace: Workspace) -> None:
     before = {path: path.read_bytes() for path in (workspace.root / "images").rglob("*.png")}
     correct(workspace, "exclude", "train/benign/0.png", note="a ruler over the lesion")

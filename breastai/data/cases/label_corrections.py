@@ -29,7 +29,7 @@ def correct_dataset(job: CorrectDataset, workspace: Workspace) -> Iterator[Event
     source = read_description(before.model_copy(update={"left_out": (), "relabelled": ()}), base, [])
     places = {file_of(file): number for number, file in reversed(list(enumerate(source.files)))}
     files = _files_named(job.files, root_place(base, before.root), places, job.name)
-    label = _class_named(job, source) if job.action == "relabel" else None
+    label = _class_named(job, source, before) if job.action == "relabel" else None
     of_test = [file for file in files if _part(source, places[file]) == "test"]
     if of_test and not job.test_images:
         raise LabelsOfTestImages(job.name, len(of_test), of_test[0])
@@ -63,13 +63,17 @@ def _files_named(named: Sequence[str], root: Path, places: dict[str, int], datas
     return list(dict.fromkeys(found))
 
 
-def _class_named(job: CorrectDataset, source: CaseTable) -> str:
-    """Return the class that a job gives, in the words of the data set; raise CorrectionInvalid."""
+def _class_named(job: CorrectDataset, source: CaseTable, described: DatasetDescription) -> str:
+    """Return the class that a job gives, in the words of the data set; raise CorrectionInvalid.
+
+    A class that is described may be given though no image of it is there yet, as a step of a scale.
+    """
     wanted = canonical_class(job.label or "")
-    for name in source.class_names:
+    names = list(dict.fromkeys([*described.class_names, *source.class_names]))
+    for name in names:
         if name.casefold() == wanted.casefold():
             return name
-    problem = Text("problem.no_class_of_dataset", {"label": job.label or "-", "class_names": list(source.class_names)})
+    problem = Text("problem.no_class_of_dataset", {"label": job.label or "-", "class_names": names})
     raise CorrectionInvalid(job.name, [problem])
 
 

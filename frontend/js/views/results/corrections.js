@@ -5,6 +5,17 @@
   const { make, label } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
 
+  /** The classes that images can be given: those seen, and of a data set that names its classes in order all of them. @param {Connection} connection @param {string} dataset @param {string[]} seen */
+  async function classesOf(connection, dataset, seen) {
+    try {
+      const { datasets } = /** @type {Wire.DatasetsList} */ (await connection.request("list_datasets", {}, { quiet: true }));
+      const described = datasets.find(({ name }) => name === dataset)?.class_names ?? [];
+      return [...described, ...seen.filter((each) => !described.includes(each))];
+    } catch {
+      return seen;
+    }
+  }
+
   /**
    * Ask, then have the description of the data set corrected; returns what was, null where nothing was.
    * @param {Connection} connection
@@ -19,9 +30,10 @@
     if (found.dataset === null || files.length === 0) return null;
     // Images judged as a whole, by no part of a run's own, are test images too.
     const tests = found.split === "test" || found.split === null;
-    const select = make("select", { attributes: { id: "correction-label" } }, ...found.class_names.map((each) => make("option", { text: label(each).textContent ?? each, attributes: { value: each } })));
+    const classes = action === "relabel" ? await classesOf(connection, found.dataset, found.class_names) : [];
+    const select = make("select", { attributes: { id: "correction-label" } }, ...classes.map((each) => make("option", { text: label(each).textContent ?? each, attributes: { value: each } })));
     const first = images[0]?.label;
-    select.value = proposed ?? found.class_names.find((each) => each !== first) ?? found.class_names[0];
+    select.value = proposed ?? classes.find((each) => each !== first) ?? classes[0] ?? "";
     const note = make("input", { attributes: { id: "correction-note", type: "text", maxlength: 500, autocomplete: "off" } });
     const body = make(
       "div",
