@@ -141,6 +141,7 @@
         if (link.dataset.view === owner) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
       }
+      if (place.evaluation === null) nameEvaluation(store.state());
       if (begins) scrollTo(0, 0);
       draw();
       title();
@@ -191,8 +192,29 @@
     showView();
   }
 
+  /** Give the evaluation that is shown its address, so that a reload, a bookmark or a colleague finds it. @param {State} state */
+  function nameEvaluation({ evaluation }) {
+    const kept = BreastAI.address.ofRecord(evaluation?.record ?? null);
+    if (kept === null || placeOf(location.hash).view !== "evaluation") return;
+    history.replaceState(null, "", BreastAI.address.ofEvaluation(kept.run, kept.name));
+  }
+
+  /** Show the latest evaluation of a model, or of its run, where no other has come meanwhile. @param {Store} store @param {Connection} connection @param {string} model */
+  async function showLatest(store, connection, model) {
+    const run = model.split("/")[0];
+    try {
+      const { results } = /** @type {Wire.ResultsList} */ (await connection.request("list_results", { run_id: run }, { quiet: true }));
+      const kept = results.filter(({ kind }) => kind === "evaluation");
+      const latest = kept.find(({ checkpoint }) => checkpoint === model) ?? kept[0];
+      const { page, evaluation } = store.state();
+      if (latest !== undefined && evaluation === null && page.evaluation === null) await connection.request("show_evaluation", { run_id: run, name: latest.name }, { quiet: true });
+    } catch {
+      // A model without a run of its own has none.
+    }
+  }
+
   /**
-   * What the page asks for by itself: the evaluation of its address, epochs it lacks, the list of checkpoints when it may have changed, and the
+   * What the page asks for by itself: the evaluation of its address, or the latest of the current model, epochs it lacks, the list of checkpoints when it may have changed, and the
    * true state after an error that may have ended a job.
    * @param {Store} store
    * @param {Connection} connection
@@ -201,6 +223,9 @@
     let listFor = "";
     let runsFor = "";
     let evaluationFor = "";
+    let latestFor = "";
+    /** @type {unknown} */
+    let evaluationSeen = null;
     /** @type {unknown} */
     let exportsFor = null;
     /** @type {LogLine | undefined} */
@@ -215,6 +240,16 @@
       if (evaluationNow !== evaluationFor) {
         evaluationFor = evaluationNow;
         if (evaluation !== null) connection.request("show_evaluation", { run_id: evaluation.run, name: evaluation.name }).catch(() => {});
+      }
+      if (state.evaluation !== evaluationSeen) {
+        evaluationSeen = state.evaluation;
+        nameEvaluation(state);
+      }
+      const current = state.session.currentModel;
+      const isBare = evaluation === null && state.evaluation === null && current !== null && placeOf(location.hash).view === "evaluation";
+      if (isBare && latestFor !== `${state.connection.count} ${current}`) {
+        latestFor = `${state.connection.count} ${current}`;
+        showLatest(store, connection, String(current));
       }
       const gap = BreastAI.store.missingEpochs(state);
       const shown = BreastAI.pageState.shownRun(state);

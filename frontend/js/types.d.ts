@@ -124,6 +124,8 @@ declare global {
 
   interface Form {
     folder: string | null;
+    /** The images that its settings are for, once there are any; null before. */
+    images: string | null;
     preset: string;
     /** Whether the preset was chosen; else it is proposed. */
     chosen: boolean;
@@ -688,7 +690,7 @@ declare global {
           keep(form: Partial<Form>): void;
           show(folder: HTMLInputElement, preset: HTMLSelectElement): void;
           /** Where no preset was chosen, take the one that suits the images, as far as they are known. */
-          propose(): void;
+          propose(): void; settle(images: string, folder?: string | null): void;
           /** Tell that changed settings stay over another preset, and how to be rid of them. */
           kept(count: number): void;
           /** Replace what is on the form, which can be undone. */
@@ -760,7 +762,7 @@ declare global {
       datasetField: { createAll(context: Context): View };
       reading: { create(context: Context): View };
       readingChanges: {
-        create(host: HTMLElement, changed: () => void): { clear(): void; begin(inspection: Reading): void; values(): Record<string, unknown> };
+        create(host: HTMLElement, changed: () => void): { clear(): void; begin(inspection: Reading): void; follow(inspection: Reading): void; values(): Record<string, unknown> };
       };
       dataDescription: {
         described(found: Wire.DataDescribed, answer: (path: string, value: unknown) => void): (Node | null)[];

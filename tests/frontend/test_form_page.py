@@ -43,6 +43,28 @@ def test_a_preset_keeps_changed_settings_says_so_and_what_is_discarded_comes_bac
     expect(page.locator("#setting-training-epochs")).to_have_value("9")
 
 
+def test_a_patient_rule_is_not_taken_for_that_of_other_images(open_page: OpenPage) -> None:
+    """Said, and taken back by a click; what says nothing of the images stays."""
+    page = open_page()
+    page.fill("#data-path", "first")
+    page.evaluate("BreastAI.memory.write('breastai.form', JSON.stringify({ ...JSON.parse(BreastAI.memory.read('breastai.form')), images: 'first' }))")
+    page.reload()
+    page.wait_for_selector("#connection-state.phase-connected")
+    page.locator("#all-settings > summary").click()
+    page.fill("#settings-search", "patient")
+    rule = page.locator("#setting-evaluation-patient_id")
+    rule.fill('"^(P[0-9]+)_"')
+    rule.blur()
+    page.fill("#setting-training-epochs", "9")
+    expect(page.locator("#settings-changed")).to_have_text("2 changed")
+    page.fill("#data-path", "second")
+    page.locator("#preset").focus()
+    expect(page.locator("#form-note")).to_contain_text("Set for other images, and taken back: Patient rule")
+    expect(page.locator("#settings-changed")).to_have_text("1 changed")
+    page.locator("#form-undo").click()
+    expect(page.locator("#settings-changed")).to_have_text("2 changed")
+
+
 @pytest.mark.standard
 def test_a_heartbeat_leaves_open_what_is_open_and_chosen_what_is_chosen(open_page: OpenPage) -> None:
     page = open_page()

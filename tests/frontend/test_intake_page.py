@@ -179,6 +179,8 @@ def test_a_folder_is_chosen_by_the_keyboard(
     write_sample_data(workspace.root / "pictures" / "deep", per_class=3, seed=1, image_size=32)
     (workspace.root / "pictures" / "out").symlink_to(tmp_path)
     page = open_new(how, language)
+    # Shown once the server has said that there is no run: before that nobody can press it.
+    expect(page.locator("#first-steps")).to_be_visible()
     page.locator("#first-steps .intake-way button").nth(1).press("Enter")
     page.wait_for_selector("#folder-dialog[open]")
     assert violations(page) == []

@@ -121,13 +121,13 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     page.locator("#evaluate-form [data-action=evaluate_model]").click()
     body = page.locator("#evaluation-body")
     expect(body).to_contain_text("0.800 to 0.900")
-    expect(body).to_contain_text("Of 20 malignant images 1 were missed; of 40 others 6 were flagged")
+    expect(body).to_contain_text("Missed: 1 of 20 malignant images. Flagged wrongly: 6 of 40 others.")
     expect(body).to_contain_text("Evaluated 3 times")
-    expect(body).to_contain_text("Only 30 malignant images in validation: a sensitivity of 95%")
+    expect(body).to_contain_text("Images of class malignant in validation: only 30. A sensitivity of 95%")
     # By patient, with the rule that made one case of a patient's images; and what these images were also used for.
     by_patient = body.locator("section", has_text="By patient")
     expect(by_patient).to_contain_text("Patients with images of several classes: 7 of 51")
-    expect(by_patient).to_contain_text("Of 18 patients with malignant, 2 missed on every image")
+    expect(by_patient).to_contain_text("Of class malignant: 2 of 18 patients without any image flagged")
     expect(by_patient.locator("tbody tr")).to_have_count(1)
     expect(body).to_contain_text("60 of the 60 images were also used for choosing the best epoch")
     # What a call would be worth at another prevalence, each value with its interval.

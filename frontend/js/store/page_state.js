@@ -13,7 +13,7 @@
       step: 0,
       page: { run: null, tab: "curves", evaluation: null },
       pinned: null,
-      form: { folder: null, preset: "", chosen: false, changed: {} },
+      form: { folder: null, images: null, preset: "", chosen: false, changed: {} },
       preFlight: null,
       preFlightFault: null,
       pastRuns: {},

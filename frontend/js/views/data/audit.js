@@ -63,6 +63,7 @@
   function create(context) {
     const { connection } = context;
     const folder = /** @type {HTMLInputElement} */ (byId("audit-path"));
+    const doubtful = /** @type {HTMLInputElement} */ (byId("doubts-path"));
     /** The audit whose folder the field shows. @type {unknown} */
     let shownFor = null;
     const twins = BreastAI.views.twins.create(connection);
@@ -98,9 +99,9 @@
         // What is shown below is of this folder.
         if (audit !== null && audit !== shownFor) {
           shownFor = audit;
-          folder.value = audit.data;
+          folder.value = doubtful.value = audit.data;
         }
-        if (folder.value === "" && document.activeElement !== folder) folder.value = /** @type {HTMLInputElement} */ (byId("data-path")).value;
+        for (const field of [folder, doubtful]) if (field.value === "" && document.activeElement !== field) field.value = /** @type {HTMLInputElement} */ (byId("data-path")).value;
         fill(byId("audit-question"), asked !== null ? question(asked, Number(asked.params.groups ?? audit?.groups_total ?? 0)) : null);
         fill(byId("audit-body"), ...(audit === null ? [make("p", { class: "empty", text: t("audit.none") })] : bodyOf(audit)));
         twins.render(audit);

@@ -99,7 +99,7 @@
       const there = Object.keys(state.described?.folders ?? { train: "" });
       for (const option of split.options) option.disabled = !there.includes(option.value);
       const chosen = label.value;
-      fill(label, make("option", { text: t("data.all_classes"), attributes: { value: "" } }), ...found.class_names.map((each) => make("option", { text: each, attributes: { value: each } })));
+      fill(label, make("option", { text: t("data.all_classes"), attributes: { value: "" } }), ...found.class_names.map((each) => make("option", { text: BreastAI.i18n.className(each), attributes: { value: each } })));
       label.value = found.class_names.includes(chosen) ? chosen : "";
       const last = Math.min(found.total, found.first + found.images.length);
       byId("images-range").textContent = found.total === 0 ? t("data.no_images") : t("data.range", { first: format.integer(found.first + 1), last: format.integer(last), total: format.integer(found.total) });
@@ -138,7 +138,7 @@
         preview.render(state);
       },
       /** @param {State} state */
-      slice: (state) => [state.described, state.images, state.preview, state.welcome, state.connection.phase],
+      slice: (state) => [state.form.folder, state.described, state.images, state.preview, state.welcome, state.connection.phase],
     };
   }
 

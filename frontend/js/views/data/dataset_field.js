@@ -23,7 +23,7 @@
     /** @param {string} value */
     function put(value) {
       input.value = value;
-      input.dispatchEvent(new Event("input", { bubbles: true }));
+      for (const kind of ["input", "change"]) input.dispatchEvent(new Event(kind, { bubbles: true }));
       show();
     }
 
@@ -59,7 +59,7 @@
 
   /** The fields of all views, kept up with the list. @param {Context} context */
   function createAll(context) {
-    const ids = ["data-path", "data-folder", "audit-path", "evaluate-path"];
+    const ids = ["data-path", "data-folder", "audit-path", "doubts-path", "evaluate-path"];
     const fields = ids.map((id) => create(context, /** @type {HTMLInputElement} */ (BreastAI.elements.byId(id))));
     /** @type {unknown} the connection the names were asked for on */
     let askedFor = null;

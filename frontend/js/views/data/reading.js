@@ -7,6 +7,8 @@
   const { format } = BreastAI;
 
   const PICTURES = 4;
+  /** Of so many classes pictures are shown; more would hide the form below. */
+  const SHOWN_CLASSES = 12;
   /** A correction is looked at once nothing was typed for so long. */
   const REST_MS = 500;
 
@@ -38,7 +40,7 @@
   /** A few images of each class. @param {Wire.ImageEntry[]} pictures */
   function picturesOf(pictures) {
     const { isPicture } = BreastAI.views.dataDescription;
-    const classes = [...new Set(pictures.map(({ class_name }) => class_name))];
+    const classes = [...new Set(pictures.map(({ class_name }) => class_name))].slice(0, SHOWN_CLASSES);
     return classes.map((each) =>
       make(
         "figure",
@@ -111,7 +113,8 @@
       shown = found;
       byId("reading-card").hidden = false;
       draw();
-      if (isNew) {
+      if (!isNew) changes.follow(found.inspection);
+      else {
         changes.begin(found.inspection);
         byId("reading-title").focus();
       }
@@ -147,6 +150,7 @@
         await connection.request("add_dataset", { name: field.value.trim(), path, changes: changes.values() });
         context.useData?.(field.value.trim());
         context.listDatasets?.();
+        context.look?.();
         return true;
       } catch {
         return false;

@@ -33,6 +33,9 @@
     let classes = {};
     /** @type {Reading | null} */
     let found = null;
+    /** Where the values and their classes stand, and which of them; drawn anew when there are others. */
+    const meant = make("div");
+    let drawnFor = "";
 
     /** @param {string} role */
     function roleField(role) {
@@ -41,6 +44,8 @@
       input.value = typed[role] ?? writtenOf(fields[role]);
       input.addEventListener("input", () => {
         typed[role] = input.value.trim();
+        // What the values of one column mean, those of another do not.
+        if (role === "label") classes = {};
         changed();
       });
       return make("div", { class: "field" }, make("label", { text: t(`reading.role.${role}`), attributes: { for: `reading-${role}` } }), input);
@@ -67,13 +72,22 @@
 
     function draw() {
       if (found === null) return;
+      drawnFor = "";
+      fill(host, make("p", { class: "field-help", text: t("reading.rule_help"), attributes: { id: "reading-rule-help" } }), make("div", { class: "reading-fields" }, ...ROLES.map(roleField)), meant);
+      drawClasses();
+    }
+
+    /** Not while one chooses among the same. */
+    function drawClasses() {
+      if (found === null) return;
       const map = known();
+      const now = JSON.stringify(Object.keys({ ...map, ...classes }));
+      if (now === drawnFor) return;
+      drawnFor = now;
       const values = Object.entries({ ...map, ...classes });
       const names = [...new Set([...Object.keys(found.classes), ...Object.values({ ...map, ...classes }), "benign", "malignant", "normal"])].filter((each) => each !== null);
       fill(
-        host,
-        make("p", { class: "field-help", text: t("reading.rule_help"), attributes: { id: "reading-rule-help" } }),
-        make("div", { class: "reading-fields" }, ...ROLES.map(roleField)),
+        meant,
         values.length ? make("h4", { text: t("reading.class_map") }) : null,
         make("div", { class: "reading-fields" }, ...values.map(([value, meant], place) => classField(value, meant, names, place))),
       );
@@ -90,6 +104,11 @@
       begin(inspection) {
         found = inspection;
         draw();
+      },
+      /** What was found with the changes: other values where another column holds the class. @param {Reading} inspection */
+      follow(inspection) {
+        found = inspection;
+        drawClasses();
       },
       /** The changes as a request has them. */
       values() {

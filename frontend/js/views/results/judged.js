@@ -46,7 +46,7 @@
   function patientsOf({ by_patient: pooled }, figures) {
     if (pooled === null) return null;
     const caption = t("evaluation.patients_caption");
-    const numbers = { mixed: format.integer(pooled.mixed), patients: format.integer(pooled.patients), name: pooled.target_class ?? "" };
+    const numbers = { mixed: format.integer(pooled.mixed), patients: format.integer(pooled.patients), name: className(pooled.target_class) };
     const rule = pooled.target_class === null ? "pooling.no_target" : `pooling.${pooled.score}`;
     const counted =
       pooled.positives === null
@@ -99,7 +99,8 @@
     const caption = t("evaluation.calibration");
     const rows = /** @type {const} */ (["ece", "brier", "log_loss"]).map((figure) => [t(`metric.${figure}`), format.figure(before[figure]), format.figure(after[figure])]);
     const head = [t("evaluation.figure"), t("evaluation.before"), t("evaluation.after")];
-    const shifts = prior_shift.length === class_names.length ? prior_shift.map((shift, index) => `${class_names[index]} ${format.number(shift, 2)}`) : [];
+    // Of no shift there is nothing to say.
+    const shifts = prior_shift.length === class_names.length && prior_shift.some((shift) => shift !== 0) ? prior_shift.map((shift, index) => `${className(class_names[index])} ${format.number(shift, 2)}`) : [];
     return section(
       caption,
       make("p", { class: "muted" }, t("evaluation.temperature", { temperature: format.figure(temperature) }), shifts.length ? " " : "", shifts.length ? make("span", {}, t("evaluation.prior_shift"), " ", name(shifts.join(" · "))) : ""),
@@ -128,7 +129,7 @@
   /** Which images were judged, and where the evidence lies. @param {Wire.Evaluation} found */
   function casesOf(found) {
     /** @type {[string, Node | string][]} */
-    const facts = found.class_names.map((label) => [label, format.integer(found.counts[label] ?? 0)]);
+    const facts = found.class_names.map((label) => [className(label), format.integer(found.counts[label] ?? 0)]);
     for (const [label, count] of Object.entries(found.class_match?.left_out ?? {})) facts.push([label, t("evaluation.left_out", { count: format.integer(count) })]);
     facts.push([t("data.patients"), found.patients === null ? t("evaluation.patients_unknown") : format.integer(found.patients)]);
     if (found.fingerprint !== null) facts.push([t("evaluation.fingerprint"), name(found.fingerprint.slice(0, 16))]);

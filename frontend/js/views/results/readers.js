@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId, make, fill, name, said, table, scroller, actionButton } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** @param {string} title @param {string[]} keys @param {(Node | string)[][]} rows */
@@ -11,10 +11,10 @@
     return scroller(title, table({ caption: title, head: keys.map((key) => t(key)), rows, numeric: true, class: "stacking" }));
   }
 
-  /** @param {Wire.ReaderMean | Wire.ReaderDifference | Wire.ModelDifference} effect @param {string} what */
-  function effectRow(effect, what) {
+  /** @param {Wire.ReaderMean | Wire.ReaderDifference | Wire.ModelDifference} effect @param {string} what @param {boolean} adjusted whether p-values are adjusted for several comparisons */
+  function effectRow(effect, what, adjusted) {
     const { pValue } = BreastAI.views.comparison;
-    return [what, t(`readers.random.${effect.analysis}`), format.figure(effect.figure.value), format.interval(effect.figure), effect.degrees === null ? format.NONE : format.number(effect.degrees, 1), pValue(effect.p_value), pValue(effect.adjusted_p)];
+    return [what, t(`readers.random.${effect.analysis}`), format.figure(effect.figure.value), format.interval(effect.figure), effect.degrees === null ? format.NONE : format.number(effect.degrees, 1), pValue(effect.p_value), ...(adjusted ? [pValue(effect.adjusted_p)] : [])];
   }
 
   /** @param {Wire.MeritAnalysis} found @param {string | null} model @returns {Node[]} */
@@ -22,15 +22,16 @@
     const title = t(`readers.merit.${found.merit}`);
     const rows = found.figures.map((row) => [name(row.reader), name(row.test), format.figure(row.figure.value), format.interval(row.figure)]);
     if (found.model !== null) rows.push([name(model ?? ""), t("readers.model"), format.figure(found.model.value), format.interval(found.model)]);
+    const adjusted = [...found.differences, ...found.against_model].some(({ adjusted_p: p }) => p !== null);
     const effects = [
-      ...found.means.map((each) => effectRow(each, t("readers.mean", { test: each.test }))),
-      ...found.differences.map((each) => effectRow(each, t("readers.difference", { first: each.first, second: each.second }))),
-      ...found.against_model.map((each) => effectRow(each, t("readers.against", { test: each.test }))),
+      ...found.means.map((each) => effectRow(each, t("readers.mean", { test: each.test }), adjusted)),
+      ...found.differences.map((each) => effectRow(each, t("readers.difference", { first: each.first, second: each.second }), adjusted)),
+      ...found.against_model.map((each) => effectRow(each, t("readers.against", { test: each.test }), adjusted)),
     ];
     return [
       make("h4", { text: title }),
       tableOf(t("readers.each", { merit: title }), ["readers.reader", "readers.test", "evaluation.value", "evaluation.interval_head"], rows),
-      tableOf(t("readers.effects", { merit: title }), ["readers.what", "readers.analysis", "evaluation.value", "evaluation.interval_head", "readers.degrees", "comparison.p", "comparison.adjusted"], effects),
+      tableOf(t("readers.effects", { merit: title }), ["readers.what", "readers.analysis", "evaluation.value", "evaluation.interval_head", "readers.degrees", "comparison.p", ...(adjusted ? ["comparison.adjusted"] : [])], effects),
     ];
   }
 
@@ -48,7 +49,7 @@
 
   /** @param {Wire.ReaderStudyRecord} study @returns {(Node | null)[]} */
   function bodyOf(study) {
-    const counts = { readers: format.integer(study.readers.length), tests: study.tests.length, n: format.integer(study.cases), positives: format.integer(study.positives), name: study.target_class };
+    const counts = { readers: format.integer(study.readers.length), tests: study.tests.length, n: format.integer(study.cases), positives: format.integer(study.positives), name: className(study.target_class) };
     return [
       make("p", {}, name(study.table), " · ", t("readers.head", counts)),
       ...study.analyses.flatMap((each) => meritOf(each, study.model)),

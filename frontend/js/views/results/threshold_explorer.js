@@ -9,11 +9,23 @@
   /** What a threshold does: cases flagged and not, of the class in question and of the others. */
   /** @typedef {{ threshold: number, sensitivity: number, falsePositives: number }} Place */
 
-  /** The places on the ROC curve that have a threshold, from the lowest one. @param {Wire.Curve | undefined} roc @returns {Place[]} */
-  function placesOf(roc) {
+  /** What the frozen point did on these images; the curve is thinned and need not have it. @param {Wire.JudgedPoint | null} point @param {string} target @returns {Place[]} */
+  function pointOf(point, target) {
+    if (point === null || point.class_name !== target || point.positives === 0 || point.negatives === 0) return [];
+    return [{ threshold: point.threshold, sensitivity: 1 - point.missed / point.positives, falsePositives: point.called / point.negatives }];
+  }
+
+  /**
+   * The places on the ROC curve that have a threshold, and the frozen one, from the lowest on.
+   * @param {Wire.Curve | undefined} roc @param {Wire.JudgedPoint | null} point @param {string} target @returns {Place[]}
+   */
+  function placesOf(roc, point, target) {
     if (roc === undefined) return [];
     const found = (roc.threshold ?? []).map((threshold, index) => ({ threshold: Number(threshold), known: threshold !== null, sensitivity: Number(roc.sensitivity?.[index] ?? 0), falsePositives: Number(roc.false_positive_rate?.[index] ?? 0) }));
-    return found.filter(({ known }) => known).reverse();
+    const onCurve = found.filter(({ known }) => known);
+    if (onCurve.length < 2) return onCurve;
+    const own = pointOf(point, target);
+    return [...onCurve.filter(({ threshold }) => !own.some((place) => place.threshold === threshold)), ...own].sort((first, second) => first.threshold - second.threshold);
   }
 
   /**
@@ -88,7 +100,7 @@
         const isNew = evaluation !== found;
         found = evaluation;
         target = BreastAI.views.strip.targetOf(evaluation) ?? "";
-        places = placesOf(evaluation.roc[target]);
+        places = placesOf(evaluation.roc[target], evaluation.operating_point, target);
         byId("explorer-card").hidden = places.length < 2;
         if (places.length < 2) return moved(null);
         slider.max = String(places.length - 1);

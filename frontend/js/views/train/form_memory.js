@@ -5,13 +5,16 @@
   const { byId } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const KEPT = "breastai.form";
+  /** What says something of certain images, and nothing of others. */
+  const OF_IMAGES = ["evaluation.patient_id", "evaluation.target_class", "evaluation.ordered_classes"];
 
   /** What the browser kept, as far as it is a form. @returns {Partial<Form>} */
   function remembered() {
     try {
-      const { folder, preset, chosen, changed } = JSON.parse(BreastAI.memory.read(KEPT) ?? "{}");
+      const { folder, images, preset, chosen, changed } = JSON.parse(BreastAI.memory.read(KEPT) ?? "{}");
       return {
         folder: typeof folder === "string" ? folder : null,
+        images: typeof images === "string" ? images : null,
         preset: typeof preset === "string" ? preset : "",
         chosen: chosen === true || (chosen === undefined && typeof preset === "string" && preset !== ""),
         changed: changed !== null && typeof changed === "object" && !Array.isArray(changed) ? changed : {},
@@ -32,7 +35,19 @@
 
     store.dispatch({ type: "@form", form: remembered() });
     let kept = store.state().form;
-    store.subscribe(({ form }) => {
+    const folder = /** @type {HTMLInputElement} */ (byId("data-path"));
+    /** @type {unknown} */
+    let found = null;
+    // Half of a name that is being typed names no other images.
+    folder.addEventListener("change", () => {
+      if (kept.images !== null) settle(folder.value.trim());
+    });
+    store.subscribe(({ form, preFlight }) => {
+      // The first images that are found: they are what the settings of the form are for.
+      if (preFlight !== found) {
+        found = preFlight;
+        if (found !== null && form.images === null) settle(folder.value.trim());
+      }
       if (form === kept) return;
       kept = form;
       const empty = form.folder === null && !form.chosen && Object.keys(form.changed).length === 0;
@@ -69,8 +84,28 @@
       });
     }
 
+    /**
+     * The form is for these images from now on: what was set for others is taken back, said, and can be undone.
+     * @param {string} images @param {string | null} [folder] what the field of the form is to say
+     */
+    function settle(images, folder = store.state().form.folder) {
+      const { form } = store.state();
+      if (form.images === images && form.folder === folder) return;
+      const foreign = form.images === null || form.images === images ? [] : OF_IMAGES.filter((path) => Object.hasOwn(form.changed, path));
+      const kept = Object.fromEntries(Object.entries(form.changed).filter(([path]) => !foreign.includes(path)));
+      store.dispatch({ type: "@form", form: { folder, images, changed: kept } });
+      if (foreign.length === 0) return;
+      offer(() => t("start.of_other_images", { settings: foreign.map((path) => t(`setting.${path}.label`)) }), "start.undo", () => {
+        store.dispatch({ type: "@form", form: { changed: { ...store.state().form.changed, ...Object.fromEntries(foreign.map((path) => [path, form.changed[path]])) } } });
+        hide();
+        again();
+      });
+      again();
+    }
+
     return {
       replace,
+      settle,
       /** @param {Partial<Form>} form */
       keep: (form) => store.dispatch({ type: "@form", form }),
       /** Show folder and preset as they are kept. @param {HTMLInputElement} folder @param {HTMLSelectElement} preset */

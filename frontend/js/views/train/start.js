@@ -68,7 +68,7 @@
     function take(config) {
       memory.replace("start.discarded", () => values.take(config, panel.fields()));
       const root = settings.dataFolder(settings.overlay(values.base(), config));
-      if (root !== "") memory.keep({ folder: root });
+      if (root !== "") memory.keep({ folder: root, images: root });
       /** @type {HTMLDetailsElement} */ (byId("all-settings")).open = true;
       changedByUser();
     }
@@ -131,7 +131,7 @@
     }
 
     context.useData = (data) => {
-      memory.keep({ folder: data });
+      memory.settle(data, data);
       refresh();
     };
     context.begin = (quick) => {
