@@ -142,6 +142,11 @@
     return moment(iso, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   }
 
+  /** Where an image lies, its part once: of a folder with parts inside, the server names a file train/train/benign/1.png. @param {string} file */
+  function place(file) {
+    return file.replace(/^([^/]+)\/(?=\1\/)/, "");
+  }
+
   /** An interval, or why there is none. @param {{ low: number | null, high: number | null, flag?: Wire.Figure["flag"] }} figure */
   function interval({ low, high, flag }) {
     const { t } = BreastAI.i18n;
@@ -151,5 +156,5 @@
     return reason ? `${bounds}, ${reason}` : bounds;
   }
 
-  BreastAI.format = { NONE, figure, fixed, day, interval, integer, number, percent, small, bytes, megabytes, gigabytes, duration, roughly, date, time };
+  BreastAI.format = { NONE, figure, fixed, day, interval, place, integer, number, percent, small, bytes, megabytes, gigabytes, duration, roughly, date, time };
 })();

@@ -513,6 +513,7 @@ declare global {
       figure(value: any): string;
       fixed(value: any, digits: number): string;
       day(iso: any): string;
+      place(file: string): string;
       interval(figure: { low: number | null; high: number | null; flag?: Wire.Figure["flag"] }): string;
       integer(value: any): string;
       number(value: any, digits?: number): string;

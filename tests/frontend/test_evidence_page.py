@@ -80,6 +80,11 @@ def test_a_study_is_planned(open_page: OpenPage) -> None:
     page.evaluate("location.hash = '#system'")
     page.locator('[data-action="plan_study"]').click()
     expect(page.locator("#plan-body tbody tr")).to_have_count(3)
+    # What each criterion asks for is told beside it; a share that is expected is a criterion too.
+    expect(page.locator("#plan-body tbody tr").last).to_contain_text("95% interval at most 0.1 wide")
+    page.fill("#plan-sensitivity", "0.9")
+    page.locator('[data-action="plan_study"]').click()
+    expect(page.locator("#plan-body tbody tr")).to_have_count(4)
 
 
 def test_labels_in_doubt_are_listed(open_page: OpenPage, stage: Any) -> None:

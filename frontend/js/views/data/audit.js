@@ -33,7 +33,7 @@
 
   /** @param {Wire.Finding} finding */
   function findingOf(finding) {
-    const files = finding.files.slice(0, 20).map((file) => make("li", {}, name(file)));
+    const files = finding.files.slice(0, 20).map((file) => make("li", {}, name(BreastAI.format.place(file))));
     const more = finding.count - files.length;
     const rest = more > 0 ? make("p", { class: "muted", text: plural("audit.more", more) }) : null;
     const list = files.length ? make("details", {}, make("summary", { text: plural("audit.files", finding.count) }), make("ul", {}, ...files), rest) : null;

@@ -33,7 +33,7 @@
           draw();
         },
       });
-      const picture = { picture: group.pictures[index] ?? null, alt: t("audit.picture", { file }), file };
+      const picture = { picture: group.pictures[index] ?? null, alt: t("audit.picture", { file }), file: BreastAI.format.place(file) };
       return BreastAI.views.imageCase.create(picture, make("span", {}, make("span", { class: "badge" }, label(className))), ...tools);
     }
 

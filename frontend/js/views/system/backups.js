@@ -51,6 +51,10 @@
       within: "system",
       /** @param {State} state */
       render(state) {
+        // Also after one was made or put back.
+        if (state.backups === null && state.connection.phase === "connected" && state.welcome !== null && !BreastAI.store.isPending(state, "list_backups")) {
+          connection.request("list_backups", {}, { quiet: true }).catch(() => {});
+        }
         const entries = state.backups;
         if (entries === null || entries.length === 0) {
           fill(byId("backups-list"), make("p", { class: "empty", text: t(entries === null ? "backups.not_listed" : "backups.none") }));
@@ -61,7 +65,7 @@
         }
       },
       /** @param {State} state */
-      slice: (state) => [state.backups, state.verified, state.session.state, state.connection.url],
+      slice: (state) => [state.backups, state.verified, state.session.state, state.connection, state.welcome],
     };
   }
 
