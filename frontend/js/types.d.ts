@@ -221,6 +221,8 @@ declare global {
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
     backups: Wire.BackupEntry[] | null;
+    /** The backup put back last, with what of it was held back. */
+    restored: Wire.BackupRestored | null;
     studyList: Wire.StudiesList | null;
     interrupted: Wire.InterruptedRun[];
     savedConfigPath: string | null;

@@ -90,6 +90,9 @@ def test_dropped_images_are_answered_by_an_export_and_nothing_is_kept(
     expect(answers.nth(0)).to_contain_text("<b>é</b>.png")
     expect(answers.nth(0).locator(".decision")).to_contain_text(re.compile("Answer: .* (≥|<) threshold"))
     expect(answers.nth(0).locator(".chances meter")).to_have_count(3)
+    # Of so few images no set of plausible classes is offered: that nothing speaks against the answer is no green light.
+    expect(answers.nth(0)).to_contain_text("cannot say which classes are plausible")
+    expect(answers.nth(0).locator(".banner.success")).to_have_count(0)
     expect(answers.nth(0)).to_contain_text("Preprocessing: 96 × 96 pixels · grey")
     expect(answers.nth(1)).to_contain_text("its content is text, not an image")
     expect(page.locator("#answers-slider")).to_be_hidden()

@@ -114,6 +114,14 @@ def test_an_audit_is_made_from_its_own_view_in_french_too(open_page: OpenPage) -
 def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: OpenPage) -> None:
     page = open_page()
     trained(page)
+    # What is asked is the current model, also of a page that was open when another was.
+    asked = page.locator("#predict-model")
+    page.get_by_role("link", name="Ask a model").click()
+    first = asked.input_value()
+    page.get_by_role("link", name="Training", exact=True).click()
+    trained(page)
+    page.get_by_role("link", name="Ask a model").click()
+    expect(asked).not_to_have_value(first)
     page.get_by_role("link", name="Evaluation").click()
     page.fill("#evaluate-path", "data")
     page.select_option("#evaluate-split", "val")

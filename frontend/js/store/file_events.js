@@ -81,7 +81,7 @@
       notice: true,
     },
     backup_restored: {
-      state: (state) => ({ ...state, backups: null }),
+      state: (state, event) => ({ ...state, backups: null, restored: event }),
       line: (event) => ((event.held_back || []).length
         ? {
           level: "warning",

@@ -57,6 +57,7 @@
       diagnostics: null,
       backup: null,
       backups: null,
+      restored: null,
       interrupted: [],
       savedConfigPath: null,
       documents: null,

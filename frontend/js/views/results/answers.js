@@ -59,6 +59,8 @@
   /** Whether a human should decide, and why. @param {Said} said */
   function referralOf(said) {
     if (said.refer === null) return make("p", { class: "muted", text: t("answers.refer_unknown") });
+    // Who can't say which classes are plausible knows half of the reasons: that is no green light.
+    if (!said.refer && said.sets_offered === false) return make("p", { class: "banner", text: t("answers.no_refer_by_novelty") });
     if (!said.refer) return make("p", { class: "banner success", text: t("answers.no_refer") });
     const values = { classes: said.plausible.map(className), decision: className(said.decision), novelty: format.number(said.novelty, 2), limit: format.number(said.novelty_limit, 2), modality: said.modality, known: said.known_modalities };
     const why = said.refer_reason === null ? "" : t(`answers.refer.${said.refer_reason}`, values);

@@ -29,6 +29,8 @@
     let telling = () => "";
     /** What the list of models was last made from. */
     let listed = "";
+    /** The lists in which someone chose; in the others the current model is, also once another is current. @type {Set<HTMLSelectElement>} */
+    const picked = new Set();
 
     /** How many images, and of which size, the server takes; null before its welcome. */
     function limits() {
@@ -140,7 +142,12 @@
       event.preventDefault();
       ask();
     });
-    for (const select of [first, second]) select.addEventListener("change", mark);
+    for (const select of [first, second]) {
+      select.addEventListener("change", () => {
+        picked.add(select);
+        mark();
+      });
+    }
     BreastAI.i18n.onChange(() => {
       listed = "";
       told.textContent = telling();
@@ -157,14 +164,15 @@
       fill(select, optional ? make("option", { text: t("predict.no_other"), attributes: { value: "" } }) : null, group("nav.checkpoints", checkpoints), group("exports.all", exported));
       const known = [...checkpoints, ...exported];
       const current = state.session.currentModel;
-      if (known.includes(chosen)) select.value = chosen;
-      else if (!optional && current !== null && known.includes(current)) select.value = current;
+      const follows = !optional && current !== null && known.includes(current) && !(picked.has(select) && known.includes(chosen));
+      if (follows) select.value = String(current);
+      else if (known.includes(chosen)) select.value = chosen;
     }
 
     return {
       /** @param {State} state */
       render(state) {
-        const now = JSON.stringify([BreastAI.i18n.current(), state.checkpoints?.map((entry) => [entry.checkpoint, entry.problem]), state.exported?.map((entry) => entry.path)]);
+        const now = JSON.stringify([BreastAI.i18n.current(), state.session.currentModel, state.checkpoints?.map((entry) => [entry.checkpoint, entry.problem]), state.exported?.map((entry) => entry.path)]);
         if (listed !== now) {
           listed = now;
           offer(first, state, false);

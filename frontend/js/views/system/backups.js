@@ -47,6 +47,20 @@
       ];
     }
 
+    /** What a backup that was put back asked for beyond this workspace, and what stays: a notice goes, this is to be read. @param {Wire.BackupRestored | null} restored */
+    function heldBackOf(restored) {
+      const held = restored?.held_back ?? [];
+      if (restored === null || held.length === 0) return null;
+      const caption = t("backups.held_back");
+      const rows = held.map((each) => [each.setting === "" ? name(each.file) : BreastAI.elements.said(each.setting), name(each.asked), each.kept === "" ? format.NONE : name(each.kept)]);
+      return make(
+        "div",
+        { class: "banner warning" },
+        make("p", {}, t("backups.held_back_text"), " ", name(restored.name)),
+        scroller(caption, table({ caption, captionHidden: true, head: [t("runs.setting"), t("backups.asked"), t("backups.kept")], rows, class: "stacking" })),
+      );
+    }
+
     return {
       within: "system",
       /** @param {State} state */
@@ -55,6 +69,7 @@
         if (state.backups === null && state.connection.phase === "connected" && state.welcome !== null && !BreastAI.store.isPending(state, "list_backups")) {
           connection.request("list_backups", {}, { quiet: true }).catch(() => {});
         }
+        fill(byId("backups-held"), heldBackOf(state.restored));
         const entries = state.backups;
         if (entries === null || entries.length === 0) {
           fill(byId("backups-list"), make("p", { class: "empty", text: t(entries === null ? "backups.not_listed" : "backups.none") }));
@@ -65,7 +80,7 @@
         }
       },
       /** @param {State} state */
-      slice: (state) => [state.backups, state.verified, state.session.state, state.connection, state.welcome],
+      slice: (state) => [state.backups, state.restored, state.verified, state.session.state, state.connection, state.welcome],
     };
   }
 
