@@ -765,7 +765,7 @@ declare global {
       datasetField: { createAll(context: Context): View };
       reading: { create(context: Context): View };
       readingChanges: {
-        create(host: HTMLElement, changed: () => void): { clear(): void; begin(inspection: Reading): void; follow(inspection: Reading): void; values(): Record<string, unknown> };
+        create(host: HTMLElement, changed: () => void): { clear(): void; begin(inspection: Reading): void; follow(inspection: Reading): void; order(scale: string[]): void; values(): Record<string, unknown> };
       };
       dataDescription: {
         described(found: Wire.DataDescribed, answer: (path: string, value: unknown) => void): (Node | null)[];

@@ -231,6 +231,7 @@ def test_birads_folders_may_be_kept_as_a_scale(tmp_path: Path) -> None:
     assert scale == ["bi-rads i", "bi-rads ii", "bi-rads iva"]
     found = inspect_place(tmp_path, ReadingChanges(ordered=scale))
     assert found.classes == dict.fromkeys(scale, 2) and found.left_out == 2
+    assert "birads_folders" not in codes(found)
 
 
 @pytest.mark.parametrize("names", [("I", "II", "III", "IV"), ("density a", "density b"), ("stage I", "stage IV")])

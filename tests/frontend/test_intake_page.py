@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
@@ -222,6 +223,27 @@ def test_a_chosen_folder_is_read_kept_and_trained_on_by_its_name(
     (run_id,) = workspace.runs()
     (started,) = [each for each in read_events(workspace.journal_file(run_id)) if isinstance(each, TrainingStarted)]
     assert started.config["data"]["train_dir"] == "ours"
+
+
+def test_birads_folders_are_kept_as_classes_by_a_click(open_new: OpenPage, workspace: Workspace) -> None:
+    for step in (2, 3, 4, 5):
+        folder = workspace.root / "pictures" / f"BI-RADS {step}"
+        folder.mkdir(parents=True)
+        for number in range(3):
+            Image.new("L", (32, 32), 40 * step + number).save(folder / f"{step}{number}.png")
+    page = open_new("http", "en-GB")
+    page.evaluate("location.hash = '#data'")
+    page.locator("#intake-body .intake-way button").nth(1).click()
+    page.locator("#folder-list button", has_text="pictures").click()
+    expect(page.locator("#folder-steps [aria-current]")).to_have_text("pictures")
+    page.locator("#folder-choose").click()
+    page.locator('#reading-body [data-reading="scale"]').click()
+    expect(page.locator('#reading-body [data-reading="scale"]')).to_have_count(0)
+    page.fill("#reading-name", "steps")
+    page.locator("#reading-save").click()
+    expect(page.locator(".toast", has_text="steps")).to_be_visible()
+    kept = read_dataset(workspace, "steps")
+    assert kept.ordered and kept.class_names == ("bi-rads 2", "bi-rads 3", "bi-rads 4", "bi-rads 5")
 
 
 READING = {

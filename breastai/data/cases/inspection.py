@@ -92,7 +92,9 @@ def inspect_steps(
         row, reading = NAMED_CLASSES, Reading(0.0, describe(seen, NAMED_CLASSES.name, fields={"label": rule}))
         assert reading.description is not None
     description = changes.apply(reading.description)
-    doubts = [*reading.doubts, *_doubts_of_packed(seen, "doubt.archives_beside"), *_doubts_of_values(seen)]
+    # Of a scale that a person gave nothing is read as benign or malignant.
+    kept = [doubt for doubt in reading.doubts if changes.ordered is None or not doubt.code.startswith("doubt.birads_")]
+    doubts = [*kept, *_doubts_of_packed(seen, "doubt.archives_beside"), *_doubts_of_values(seen)]
     published = row if reading.is_published else None
     yield inspect_described(description, place, base, published, doubts, seen.files_seen)
 

@@ -120,6 +120,13 @@
       }
     }
 
+    /** A button that keeps BI-RADS folders as the classes they are. @param {Wire.Text | string} doubt */
+    function scaleButton(doubt) {
+      const scale = typeof doubt === "string" || doubt.code !== "doubt.birads_folders" ? "" : String(doubt.params.scale ?? "");
+      if (scale === "") return "";
+      return make("button", { class: "button small", text: t("reading.keep_scale"), attributes: { type: "button" }, data: { reading: "scale" }, on: { click: () => changes.order(scale.split(",")) } });
+    }
+
     function draw() {
       if (shown === null) return;
       const { inspection, pictures } = shown;
@@ -127,7 +134,7 @@
       fill(
         byId("reading-body"),
         make("p", {}, name(inspection.path)),
-        warnings.length ? make("ul", { class: "banner warning data-warnings" }, ...warnings.map((doubt) => make("li", {}, said(doubt), adviceOf(doubt)))) : null,
+        warnings.length ? make("ul", { class: "banner warning data-warnings" }, ...warnings.map((doubt) => make("li", {}, said(doubt), adviceOf(doubt), " ", scaleButton(doubt)))) : null,
         make(
           "div",
           { class: "reading-counts" },

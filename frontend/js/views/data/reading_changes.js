@@ -31,6 +31,8 @@
     let typed = {};
     /** @type {Record<string, string | null>} class by value */
     let classes = {};
+    /** The classes as a scale, the lowest first; empty where they are none. @type {string[]} */
+    let ordered = [];
     /** @type {Reading | null} */
     let found = null;
     /** Where the values and their classes stand, and which of them; drawn anew when there are others. */
@@ -98,7 +100,14 @@
       clear() {
         typed = {};
         classes = {};
+        ordered = [];
         found = null;
+      },
+      /** Keep these as classes, the lowest first. @param {string[]} scale */
+      order(scale) {
+        classes = {};
+        ordered = scale;
+        changed();
       },
       /** @param {Reading} inspection */
       begin(inspection) {
@@ -115,7 +124,7 @@
         // What a map does not name is left out: where there is none yet all classes are named.
         const whole = Object.keys(found?.description?.class_map ?? {}).length ? {} : known();
         const fields = Object.fromEntries(Object.entries(typed).map(([role, text]) => [role, text === "" ? null : ruleOf(text)]));
-        return { ...(Object.keys(fields).length ? { fields } : {}), ...(Object.keys(classes).length ? { class_map: { ...whole, ...classes } } : {}) };
+        return { ...(ordered.length ? { ordered } : {}), ...(Object.keys(fields).length ? { fields } : {}), ...(Object.keys(classes).length ? { class_map: { ...whole, ...classes } } : {}) };
       },
     };
   }
