@@ -159,6 +159,7 @@ def test_a_page_is_a4_and_tables_and_pictures_fill_it_without_leaving_it() -> No
     margins = {round(getattr(section, f"{side}_margin").mm) for side in ("left", "right", "top", "bottom")}
     assert margins == {16}
     widths = [[cell.width.mm for cell in table.rows[0].cells] for table in document.tables]
+    assert widths == [[column.width.mm for column in table.columns] for table in document.tables]
     inner = section.page_width.mm - 32
     assert [len(row) for row in widths] == [2, 3, 2, 2, 4]
     for row in widths:

@@ -157,6 +157,8 @@ class _Writer:
         grid: Grid = self._document.add_table(rows, len(shares), style)
         grid.alignment = WD_TABLE_ALIGNMENT.LEFT
         grid.autofit = False
+        for column, share in zip(grid.columns, shares, strict=True):
+            column.width = Mm(_INNER_MM * share)  # LibreOffice goes by these, Word by those of the cells
         for row in grid.rows:
             _mark(row._tr.get_or_add_trPr(), "w:cantSplit")
             for cell, share in zip(row.cells, shares, strict=True):
