@@ -301,6 +301,11 @@ def test_findings_are_told_to_readers_and_not_to_whoever_sets_a_configuration(la
             "before these",
         ),
         (None, "whether these images were among them is not recorded", "before these images were judged"),
+        (
+            ImageUse(epoch=120),
+            "None of these images were used for training, choosing which",
+            "None of these images took",
+        ),
     ],
 )
 def test_what_the_judged_images_were_used_for_is_said_beside_the_figures(

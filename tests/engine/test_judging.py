@@ -290,6 +290,7 @@ def test_a_calibration_part_serves_the_decision_rule_alone_and_every_figure_says
     assert (on_val.uses.epoch, on_val.uses.threshold, on_val.uses.temperature) == (on_val.n, 0, 0)
     assert (on_val.used_for.epoch, on_val.used_for.threshold, on_val.used_for.figures) == ("val", "calibration", "val")
     assert on_val.operating_point.chosen_on == "calibration"
+    assert {"note.chose_epoch"} == {note.code for note in on_val.notes} & {"note.chose_epoch", "note.validated"}
     on_train = evaluation(workspace, sample_data, "train")
     assert on_train.uses is not None and on_train.uses.threshold == len(split.calibration_sha256)
 

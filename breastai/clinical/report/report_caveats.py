@@ -55,9 +55,11 @@ def image_uses(values: Mapping[str, Any], texts: Mapping[str, str], *parts: str)
     if uses is None:
         return
     used = [part for part in parts if uses[part]]
-    if not used:
+    if not any(uses.values()):
         yield Paragraph((texts["uses.none"],), "caption")
-        return
+    elif not used:
+        listed = ", ".join(texts[f"uses.{part}"] for part in parts)
+        yield Paragraph(fill(texts["uses.none_of"], parts=listed), "caption")
     # What was trained on chose no threshold: one count says nothing of parts with other counts.
     for each in sorted({int(uses[part]) for part in used}, reverse=True):
         same = [part for part in used if int(uses[part]) == each]

@@ -24,7 +24,6 @@ def summary(page: ReportPage) -> Iterator[Block]:
         n=page.count("evidence", "n"),
         patients=page.count("evidence", "patients"),
         what=page.t.get(f"part.{document.evaluation['split']}", document.evaluation["data"]),
-        accuracy=page.figure_text("accuracy"),
     )
     if document.evaluation["opened"] is not None:
         yield page.say("summary.opened", opened=page.count("evaluation", "opened"))

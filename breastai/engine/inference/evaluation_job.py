@@ -281,7 +281,8 @@ def _seen_notes(asked: LabelledPredictions) -> list[Text]:
     learnt, watched = len(hashes & set(split.train_sha256)), len(hashes & set(split.val_sha256))
     notes = [Text("note.trained", {"count": learnt})] if learnt else []
     if watched:
-        notes.append(Text("note.validated", {"count": watched}))
+        fitted_apart = asked.loaded.manifest.decision.fitted_on == "calibration"
+        notes.append(Text("note.chose_epoch" if fitted_apart else "note.validated", {"count": watched}))
     calibrated = len(hashes & set(split.calibration_sha256))
     if calibrated:
         notes.append(Text("note.calibrated", {"count": calibrated}))
