@@ -14,7 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from breastai.clinical.intervals import auc, delong_test, placements, proportion, wilson
+from breastai.clinical import intervals
+from breastai.clinical.intervals import auc, bounded_mean, delong_test, placements, proportion, wilson
 
 
 @pytest.fixture(scope="module")
@@ -336,3 +337,18 @@ def test_every_order_of_three_cases_gives_the_auc_by_counting() -> None:
         positive = np.array([True, False, False])
         wins = sum(scores[0] > low for low in scores[1:])
         assert auc(positive, np.array(scores)).value == wins / 2
+
+
+def test_a_mean_of_one_patient_has_no_interval_and_of_two_that_of_its_formula() -> None:
+    alone = bounded_mean(0.5, np.array([0.1]), 1)
+    assert (alone.value, alone.low, alone.flag) == (0.5, None, "one_patient")
+    influences = np.array([0.1, -0.1])
+    observed, at_most = 2 * 0.1**2 * 2 / 1, 0.5 * 0.5 / 2
+    informative = (2 * 0.1**2) ** 2 / (2 * 0.1**4)
+    weight = float(intervals._PRIOR_CASES)
+    n = 0.25 / ((informative * observed + weight * at_most) / (informative + weight))
+    z = stats.norm.ppf(0.975)
+    low = (0.5 + z**2 / (2 * n) - z * math.sqrt(0.25 / n + z**2 / (4 * n**2))) / (1 + z**2 / n)
+    found = bounded_mean(0.5, influences, 2)
+    sure = 1 / (1 + z**2 / 2)  # no better than two cases without a fault
+    assert found.low == pytest.approx(min(low, sure)) and found.high == pytest.approx(1 - min(low, sure))

@@ -7,9 +7,10 @@ import pytest
 from breastai.clinical.audit_job import folders_below
 from breastai.data.cases.data_overview import describe
 from breastai.data.cases.run_folders import list_folders
+from breastai.data.sources import part_folders
 from breastai.data.sources.class_folders import scan
 from breastai.data.sources.layout import folder_of_split, resolved_config
-from breastai.data.sources.part_folders import data_root, split_folders, unused_folders
+from breastai.data.sources.part_folders import data_root, holds_images, split_folders, unused_folders
 from breastai.domain.config import Config
 from breastai.domain.errors import NoClassFolders, PatientsAboveClasses, SplitFoldersAmbiguous
 from tests.data.published_layouts import DRAWINGS
@@ -116,3 +117,17 @@ def test_a_known_layout_that_is_called_like_a_data_set_is_still_the_folder(tmp_p
     three = {"train_dir": "sets/train", "val_dir": "sets/val", "test_dir": "sets/test"}
     config = resolved_config(Config.model_validate({"data": three}), tmp_path)
     assert config.data.train_dir == "./sets"
+
+
+def test_images_are_looked_for_below_a_folder_as_far_as_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "notes.txt").write_text("x")
+    assert not holds_images(tmp_path)
+    write(tmp_path, "z/deep/down.png")
+    assert holds_images(tmp_path)
+    monkeypatch.setattr(part_folders, "_MOST_LOOKED_INTO", 4)  # the folder itself, a, a/b and z
+    assert not holds_images(tmp_path)
+    monkeypatch.setattr(part_folders, "_MOST_LOOKED_INTO", 5)
+    assert holds_images(tmp_path)
