@@ -6,16 +6,21 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from breastai.data import workbook_process
 from breastai.data.named_files import file_key, has_image_ending
+from breastai.data.workbook_process import MOST_CELLS, cell_text
 from breastai.domain.class_words import has_word_for_class
 from breastai.domain.data_locations import SHEET_ENDINGS
 from breastai.domain.faults import describe_fault
+from breastai.domain.json_depth import is_too_deep
 from breastai.domain.text import Text
 from breastai.texts.shown_name import read_cell
 
@@ -23,6 +28,8 @@ MAX_TABLE_BYTES = 2**28
 JSON_LINES = ".jsonl"
 UNNAMED = "column {}"
 _MOST_TITLES = 10
+_MOST_WORKBOOK_S = 60.0
+_TOO_LARGE = Text("reason.table_too_large", {"millions": MOST_CELLS // 1_000_000})
 _MOST_LINES_LOOKED_AT, _MOST_WORDS = 1000, 12
 _SEPARATORS = ",;\t|"
 # By the mark a file begins with.
@@ -108,10 +115,17 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
         rows = _object_rows(_decoded(content))
     else:
         rows = list(_rows(_decoded(content), bool(columns)))
+    _require_room(len(rows), max((len(row.cells) for row in rows), default=0))
     if columns:
         return UserTable(tuple(columns), tuple(rows))
     rows = _without_empty_columns(_with_names(_without_titles(rows)))
     return UserTable(rows[0].cells, tuple(rows[1:])) if rows else UserTable((), ())
+
+
+def _require_room(rows: int, columns: int) -> None:
+    """Raise TableUnreadable of a table that would have more cells than any may, each row being as long as the longest."""
+    if rows * columns > MOST_CELLS:
+        raise TableUnreadable(_TOO_LARGE)
 
 
 def _without_titles(rows: list[Row]) -> list[Row]:
@@ -210,6 +224,7 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
         if separator is None:
             yield from _words(text)
             return
+    _require_room(1, text.count(separator))
     _require_closed(text, separator, number)
     reader = _reader(text, separator)
     try:
@@ -266,6 +281,7 @@ def _is_list_of_words(text: str) -> bool:
 
 def _words(text: str) -> Iterator[Row]:
     """Yield rows of words parted by blanks, as in lists made for a printer."""
+    _require_room(1, text.count(" ") + text.count("\t"))
     for number, line in enumerate(text.splitlines(), 1):
         if words := tuple(line.split()):
             yield Row(number, words)
@@ -279,14 +295,17 @@ def _object_rows(text: str) -> list[Row]:
             continue
         try:
             found = json.loads(line)
+            if is_too_deep(found):
+                raise RecursionError("nested too deep")
         except (ValueError, RecursionError) as error:
             place = Text("place.row", {"row": number})
             raise TableUnreadable(describe_fault(place, Text("fault.other", {"message": str(error)}))) from None
         if isinstance(found, dict):
             objects[number] = dict(_flat(found))
     columns = tuple(dict.fromkeys(key for found in objects.values() for key in found))
+    _require_room(len(objects), len(columns))
     rows = [
-        Row(number, tuple(_cell_text("" if found.get(key) is None else found[key]) for key in columns))
+        Row(number, tuple(cell_text("" if found.get(key) is None else found[key]) for key in columns))
         for number, found in objects.items()
     ]
     return [Row(0, columns), *rows] if objects else []
@@ -303,46 +322,35 @@ def _flat(found: dict[str, object], above: str = "") -> Iterator[tuple[str, obje
 
 def sheet_names(path: Path) -> list[str]:
     """Return the names of the sheets of a workbook, none of any other file; raise TableUnreadable."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
     if path.suffix.lower() not in SHEET_ENDINGS:
         return []
-    try:
-        return list(CalamineWorkbook.from_filelike(io.BytesIO(_content(path))).sheet_names)
-    except (CalamineError, OSError, ValueError) as error:
-        raise TableUnreadable(Text("fault.other", {"message": str(error)})) from None
+    return list(_of_workbook(_content(path), {"names": True, "sheet": None})["sheets"])
 
 
 def _sheet_rows(content: bytes, sheet: str | None) -> list[Row]:
     """Return the rows of a sheet, numbers and dates as a CSV would have them: 4, not 4.0."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        if sheet is not None and sheet not in book.sheet_names:
-            raise TableUnreadable(Text("reason.no_such_sheet", {"sheet": sheet, "sheets": book.sheet_names}))
-        found = book.get_sheet_by_name(sheet or book.sheet_names[0])
-        table = _with_merged_cells(found.to_python(skip_empty_area=False), found.merged_cell_ranges or [])
-    except (CalamineError, OSError, ValueError, IndexError) as error:
-        raise TableUnreadable(Text("fault.other", {"message": str(error)})) from None
-    rows = (Row(number, tuple(_cell_text(cell) for cell in cells)) for number, cells in enumerate(table, 1))
+    found = _of_workbook(content, {"names": False, "sheet": sheet})
+    if "rows" not in found:
+        raise TableUnreadable(Text("reason.no_such_sheet", {"sheet": str(sheet), "sheets": found["sheets"]}))
+    rows = (Row(number, tuple(cells)) for number, cells in enumerate(found["rows"], 1))
     return [row for row in rows if any(row.cells)]
 
 
-def _with_merged_cells(
-    table: list[list[Any]], ranges: Sequence[tuple[tuple[int, int], tuple[int, int]]]
-) -> list[list[Any]]:
-    """Return rows in which each cell below one that was merged with it says the same: a patient of several images."""
-    for (top, left), (bottom, _) in ranges:
-        for row in table[top + 1 : bottom + 1] if top < len(table) and left < len(table[top]) else ():
-            if left < len(row) and row[left] == "":
-                row[left] = table[top][left]
-    return table
-
-
-def _cell_text(cell: object) -> str:
-    if isinstance(cell, bool):
-        return "1" if cell else "0"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
-        return str(int(cell))
-    return str(cell).strip()
+def _of_workbook(content: bytes, wanted: dict[str, object]) -> dict[str, Any]:
+    """Return what the process that reads workbooks says of one; raise TableUnreadable."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", workbook_process.__file__],
+            input=json.dumps(wanted).encode() + b"\n" + content,
+            capture_output=True,
+            timeout=_MOST_WORKBOOK_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TableUnreadable(_TOO_LARGE) from None
+    if done.returncode:
+        raise TableUnreadable(_TOO_LARGE)
+    found: dict[str, Any] = json.loads(done.stdout)
+    if "fault" in found:
+        raise TableUnreadable(Text("fault.other", {"message": found["fault"]}))
+    return found

@@ -19,6 +19,7 @@ from breastai.domain.errors import DatasetInvalid
 from breastai.domain.faults import UnusableSetting
 from breastai.domain.stored import Stored, StoredDocument, unknown_keys
 from breastai.domain.text import Text
+from breastai.domain.text_patterns import compile_pattern
 from breastai.domain.validation_errors import describe_problems
 
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
@@ -27,6 +28,7 @@ _NUMBER = re.compile(r"(\d+(?:[.,]\d+)?)[abc]?", re.IGNORECASE)
 
 CorrectionKind = Literal["exclude", "relabel", "restore"]
 
+_Glob = Annotated[str, Field(max_length=1000)]
 _Rule = Annotated[FieldRule, BeforeValidator(rule_of)]
 
 
@@ -36,8 +38,8 @@ class FilePatterns(Stored):
     Without `include` that is every image that is no mask.
     """
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include: tuple[_Glob, ...] = Field((), max_length=1000)
+    exclude: tuple[_Glob, ...] = Field((), max_length=1000)
 
 
 class RowFilter(Stored):
@@ -60,8 +62,17 @@ class Join(Stored):
 
     role: Role = "file"
     column: str = Field(min_length=1)
-    pattern: str | None = Field(None, description="The first group of it finds the value in the column.")
+    pattern: str | None = Field(
+        None, min_length=1, max_length=500, description="The first group of it finds the value in the column."
+    )
     image: Annotated[FieldRule | None, BeforeValidator(rule_of)] = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            compile_pattern(value)
+        return value
 
 
 class LabelsTable(Stored):

@@ -3,7 +3,7 @@
 import re
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from breastai.domain.errors import ConfigInvalid
@@ -59,8 +59,22 @@ def rewriter_of(pattern: str, template: str) -> Lookup:
     return write
 
 
-def _limited_search(pattern: str) -> Callable[[str], Any]:
-    """Return what looks for a pattern, texts with composed accents; it raises ConfigInvalid once PATTERN_S are used up."""
+def glob_finder(globs: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether one of some globs means a path: * and ? within a folder, ** across folders, in any case."""
+    if not globs:
+        return lambda path: False
+    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = (re.split(r"(\*\*/|\*\*|\*|\?)", glob) for glob in globs)
+    patterns = ("".join(signs.get(part, re.escape(part)) for part in found) for found in parts)
+    search = _limited_search(rf"(?is)\A(?:{'|'.join(patterns)})\Z", " ".join(globs)[:300])
+    return lambda path: search(path) is not None
+
+
+def _limited_search(pattern: str, shown: str | None = None) -> Callable[[str], Any]:
+    """Return what looks for a pattern, texts with composed accents; it raises ConfigInvalid once PATTERN_S are used up.
+
+    `shown`: what the user wrote, where that is another.
+    """
     import regex  # most commands need no pattern, and it takes a while to load
 
     try:
@@ -75,7 +89,7 @@ def _limited_search(pattern: str) -> Callable[[str], Any]:
         try:
             return compiled.search(unicodedata.normalize("NFC", text), timeout=max(left_s, 0.001))
         except TimeoutError:
-            params = {"pattern": pattern, "seconds": PATTERN_S, "text": text[:100]}
+            params = {"pattern": shown or pattern, "seconds": PATTERN_S, "text": text[:100]}
             raise ConfigInvalid([Text("reason.pattern_takes_too_long", params)]) from None
         finally:
             left_s -= time.monotonic() - begun

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pydicom
 import pytest
 from PIL import Image
@@ -19,8 +20,10 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 from breastai.data import array_file, pixels
 from breastai.data.array_file import read_arrays
 from breastai.data.cases.fingerprints import read_fingerprints
+from breastai.data.decoders import value_range
 from breastai.data.decoders.decoder_table import decode, file_header
 from breastai.data.decoders.dicom_file import read_header
+from breastai.data.decoders.raster import decode_raster
 from breastai.domain.errors import ImageUnreadable
 
 MOST_HELD_BYTES = 64 * 2**20
@@ -74,6 +77,53 @@ def test_an_image_that_takes_more_bytes_than_any_may_is_refused_by_its_header() 
     assert refused(colour) == "reason.too_many_bytes_decoded"
     many = dicom_file(ExplicitVRLittleEndian, bytes(16), 5_000, SamplesPerPixel=200, PhotometricInterpretation="RGB")
     assert refused(many) == "reason.too_many_bytes_decoded"
+
+
+def tiff(*pages: tuple[int, int, int]) -> bytes:
+    """Return a TIFF of float32 zeros by the width, height and side of the one tile of each page; the first page holds a half."""
+    content, links = b"II*\0" + bytes(4), [4]
+    for width, height, side in pages:
+        packer, zeros = zlib.compressobj(1), bytes(2**20)
+        first = b"" if links[1:] else struct.pack("<f", 0.5)
+        packed = packer.compress(first + zeros[len(first) :])
+        packed += b"".join(packer.compress(zeros) for _ in range(4 * side * side // 2**20)) + packer.flush()
+        content = (
+            content[: links[-1]] + struct.pack("<I", len(content) + len(packed)) + content[links[-1] + 4 :] + packed
+        )
+        tags = [(256, width), (257, height), (258, 32), (259, 8), (262, 1), (277, 1), (322, side), (323, side)]
+        tags += [(324, len(content) - len(packed)), (325, len(packed)), (339, 3)]
+        content += struct.pack("<H", len(tags)) + b"".join(
+            struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags
+        )
+        links.append(len(content))
+        content += bytes(4)
+    return content
+
+
+def test_a_tile_larger_than_its_image_counts_as_what_it_takes() -> None:
+    assert decode(tiff((20, 10, 32)), "x").shape == (10, 20, 1)
+    claims = tiff((20, 10, 32)).replace(struct.pack("<HHII", 322, 4, 1, 32), struct.pack("<HHII", 322, 4, 1, 2**24))
+    assert refused(claims) == "reason.too_many_bytes_decoded"
+
+
+def test_pages_too_large_to_be_read_say_nothing_of_the_range_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = tiff((20, 10, 32), (40, 40, 48))
+    decoded = []
+    values_of = value_range.wide_values
+    monkeypatch.setattr(value_range, "wide_values", lambda image: (decoded.append(image.size), values_of(image))[1])
+
+    def page() -> npt.NDArray[np.uint8]:
+        decoded.clear()
+        return decode_raster(two, "x", 1, None).pixels
+
+    whole = page()
+    assert set(decoded) == {(20, 10), (40, 40)}
+    for bound in ("MAX_PIXELS", "_MOST_VALUES"):
+        with monkeypatch.context() as patched:
+            patched.setattr(value_range, bound, 32 * 32)
+            value_range._range_of_pages.cache_clear()
+            assert np.array_equal(page(), whole) and set(decoded) == {(20, 10)}
+    value_range._range_of_pages.cache_clear()
 
 
 def test_a_deflated_data_set_is_counted_before_it_is_unpacked() -> None:

@@ -1,5 +1,6 @@
 """One reader for every layout: labels, patients, sides, views and parts come out as a description says, and nothing is guessed."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from breastai.data.preprocessing import cache_store
 from breastai.data.sources.case_source import read_cases, read_description
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.layout import resolved_config
+from breastai.data.sources.recognition.survey import survey
+from breastai.domain import text_patterns
 from breastai.domain.config import parse_config
 from breastai.domain.dataset_description import DatasetDescription, parse_description
-from breastai.domain.errors import ClassesDiffer, LabelsInvalid, NoImages
+from breastai.domain.errors import ClassesDiffer, ConfigInvalid, DatasetInvalid, LabelsInvalid, NoImages
+from breastai.storage import link_roots
 from breastai.storage.checkpoints import SplitRecord
 from breastai.storage.datasets import delete_dataset, save_dataset
 from breastai.storage.workspace import Workspace
@@ -316,3 +320,43 @@ def test_real_images_in_another_layout_train_as_from_class_folders(
         assert (one.hashes, one.labels.tolist()) == (two.hashes, two.labels.tolist())
         assert all(np.array_equal(one.image(place), two.image(place)) for place in range(0, len(one), 7))
     assert first.train_patients == second.train_patients
+
+
+def test_globs_and_patterns_of_a_description_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw(tmp_path, f"x/{'a' * 200}b.png", "x/b.png", "y/sub/c.png", "y/[1].png")
+    label = {"label": {"folder": 1}}
+    found = table_of(
+        tmp_path, fields=label, images={"include": ["X/*", "**/[?].png", "y/**/c*"], "exclude": ["**/aa*"]}
+    )
+    assert found.files == ("x/b.png", "y/[1].png", "y/sub/c.png")
+    monkeypatch.setattr(text_patterns, "PATTERN_S", 0.05)
+    with pytest.raises(ConfigInvalid) as caught:
+        table_of(tmp_path, fields=label, images={"include": ["**" + "*a" * 20 + "*b?png?", "**"]})
+    assert caught.value.problems[0].code == "reason.pattern_takes_too_long"
+    for pattern in ("(a+)+$", "(", "a" * 501):
+        with pytest.raises(DatasetInvalid):
+            described(
+                tmp_path, fields=label, tables=[{"file": "t.csv", "join": [{"column": "id", "pattern": pattern}]}]
+            )
+    with pytest.raises(DatasetInvalid):
+        described(tmp_path, fields=label, images={"include": ["*"] * 1001})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
+def test_a_table_that_is_a_link_to_elsewhere_is_neither_read_nor_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in it would be quoted: a folder from elsewhere can have a link to any file of this machine."""
+    monkeypatch.setattr(link_roots, "_roots", [])
+    draw(tmp_path / "set", "a.png", "b.png", "c.png", "d.png")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/t.csv").write_text("id,label\na,benign\nb,benign\nc,malignant\nd,malignant\n")
+    (tmp_path / "set/t.csv").symlink_to(tmp_path / "kept/t.csv")
+    (tmp_path / "set/more").symlink_to(tmp_path / "kept", target_is_directory=True)
+    seen = survey(tmp_path / "set")
+    assert not seen.tables and not seen.folders
+    with pytest.raises(LabelsInvalid, match=r"server\.data_roots"):
+        table_of(tmp_path / "set", **by_file(), fields={"label": "label"})
+    link_roots.follow_links_into([tmp_path / "kept"])
+    assert survey(tmp_path / "set").tables.keys() == {"t.csv", "more/t.csv"}
+    assert table_of(tmp_path / "set", **by_file(), fields={"label": "label"}).counts() == {"benign": 2, "malignant": 2}

@@ -1,5 +1,6 @@
 """Tables that users write: read the same however they were saved, and the files they name."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from breastai.data import user_tables
 from breastai.data.named_files import match_files
 from breastai.data.patients.patient_ids import patient_ids
-from breastai.data.user_tables import TableUnreadable, read_table
+from breastai.data.sources.recognition import surveyed_table
+from breastai.data.user_tables import Row, TableUnreadable, read_table, sheet_names
+from breastai.data.workbook_process import cell_text
 from breastai.domain.errors import PatientIdInvalid
 from breastai.domain.patient_settings import PatientTable
 from breastai.domain.text import Text
@@ -224,4 +227,77 @@ def test_words_parted_by_blanks_are_columns_of_a_table_whose_names_are_given(tmp
     ("value", "text"), [(4.0, "4"), (2.5, "2.5"), (True, "1"), (False, "0"), (1e15, "1000000000000000.0"), (" a ", "a")]
 )
 def test_numbers_of_a_sheet_are_written_as_a_csv_has_them(value: object, text: str) -> None:
-    assert user_tables._cell_text(value) == text
+    assert cell_text(value) == text
+
+
+def test_a_workbook_that_reaches_too_far_ends_its_own_process_alone(tmp_path: Path) -> None:
+    """One cell far to the right and below makes a few KiB claim half a terabyte: it may also stand there by mistake."""
+    cells = '<c r="{}" t="inlineStr"><is><t>{}</t></is></c>'
+    near = [("A1", "file"), ("B1", "label"), ("A2", "a.png"), ("B2", "benign")]
+    for name, more in (("near", []), ("far", [("XFD1048576", "x")])):
+        rows = "".join(f"<row>{cells.format(cell, text)}</row>" for cell, text in near + more)
+        workbook(tmp_path / f"{name}.xlsx", rows)
+    assert read_table(tmp_path / "near.xlsx").rows == (Row(2, ("a.png", "benign")),)
+    assert sheet_names(tmp_path / "far.xlsx") == ["S"]
+    with pytest.raises(TableUnreadable) as caught:
+        read_table(tmp_path / "far.xlsx")
+    assert caught.value.reason.code == "reason.table_too_large"
+    assert surveyed_table.read_surveyed(tmp_path / "far.xlsx") is None
+
+
+def workbook(path: Path, rows: str) -> None:
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    document = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" Type="{document}/'
+        'officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{document}"><sheets><sheet name="S" sheetId="1" r:id="r"/>'
+        "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" Type="'
+        f'{document}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def test_a_workbook_that_is_none_is_told_in_the_words_of_its_reader(tmp_path: Path) -> None:
+    (tmp_path / "torn.xlsx").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(TableUnreadable) as caught:
+        read_table(tmp_path / "torn.xlsx")
+    assert caught.value.reason.code == "fault.other"
+
+
+def test_a_workbook_made_to_last_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workbook(tmp_path / "t.xlsx", "")
+    monkeypatch.setattr(user_tables, "_MOST_WORKBOOK_S", 0.0)
+    with pytest.raises(TableUnreadable) as caught:
+        read_table(tmp_path / "t.xlsx")
+    assert caught.value.reason.code == "reason.table_too_large"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("fields.jsonl", "".join(f'{{"k{number}": 1}}\n' for number in range(9_000))),
+        ("one_long_row.csv", "file,label\n" + "a,b\n" * 70_000 + "," * 1_000 + "x"),
+    ],
+)
+def test_a_table_whose_rows_and_columns_are_too_many_together_is_refused(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(TableUnreadable) as caught:
+        read_table(tmp_path / name)
+    assert caught.value.reason.code == "reason.table_too_large"
+
+
+@pytest.mark.parametrize("deep", ['{"a":' * 60 + "1" + "}" * 60, '{"a":' + "[" * 900 + "]" * 900 + "}"])
+def test_json_lines_without_a_floor_are_refused_with_their_row(tmp_path: Path, deep: str) -> None:
+    (tmp_path / "t.jsonl").write_text('{"file": "a.png"}\n' + deep)
+    with pytest.raises(TableUnreadable) as caught:
+        read_table(tmp_path / "t.jsonl")
+    assert caught.value.reason.params["name"].params == {"row": 2}

@@ -12,6 +12,7 @@ from breastai.domain.text import Text
 _MOST_PAGES = 10_000
 # Their frames are drawn on one canvas.
 _ANIMATED = ("GIF", "PNG", "WEBP")
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _SUBFILE_TYPE = 254  # TIFF: bit 0 a reduced copy of another page, bit 2 a mask of one
 
 
@@ -45,6 +46,14 @@ def page_numbers(source: bytes | Path, formats: tuple[str, ...]) -> list[int]:
             return [number for number in range(1, count + 1) if count == 1 or _stands_alone(image, number)]
     except Exception:  # Pillow's decoders raise whatever the bytes make them
         return []
+
+
+def pixels_held(image: Image.Image) -> int:
+    """Return how many pixels are held at once to decode the page an open file is at: a tile may be larger than its page."""
+    tags = getattr(image, "tag_v2", {})
+    sides = zip(image.size, (tags.get(_TILE_WIDTH), tags.get(_TILE_HEIGHT)), strict=True)
+    width, height = (max(side, tile) if isinstance(tile, int) else side for side, tile in sides)
+    return width * height
 
 
 def _largest(image: Image.Image, count: int) -> int:

@@ -29,7 +29,7 @@ from PIL import (
 from breastai.data.decoders.bit_depth import BitDepth, bits_needed, to_8_bits
 from breastai.data.decoders.decoder import Decoded, Decoder, FileHeader, Source
 from breastai.data.decoders.device_names import device_name
-from breastai.data.decoders.image_pages import page_numbers, turn_to_page
+from breastai.data.decoders.image_pages import page_numbers, pixels_held, turn_to_page
 from breastai.data.decoders.value_range import is_wide, range_of_file, stretch, wide_values
 from breastai.data.pixels import MAX_PIXELS, Pixels, in_rows, room_for, too_large
 from breastai.domain.errors import ImageUnreadable
@@ -99,12 +99,11 @@ def decode_raster(content: bytes, name: str, number: int | None, bit_depth: BitD
 
 def _decoded_bytes(image: Image.Image) -> int:
     """Return what an opened image takes once it is decoded, as Pillow or OpenCV hold it."""
-    width, height = image.size
     deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     samples = {"RGB": 4, "L": 1, "1": 1, "LA": 4, "PA": 4, "P": 1, "I;16": 1}.get(image.mode, 4)
     if "transparency" in image.info:
         samples = 4
-    return width * height * samples * (2 if deep and image.mode != "I" else 1)
+    return pixels_held(image) * samples * (2 if deep and image.mode != "I" else 1)
 
 
 def _loaded(content: bytes, image: Image.Image, name: str, bit_depth: BitDepth) -> tuple[Pixels, int | None]:
@@ -284,7 +283,7 @@ def _from_wide_values(content: bytes, image: Image.Image, name: str, bit_depth: 
     elif found.is_of_16_bits and not has_fractions:
         own_bits = bits_needed(int(found.high))
         bits = bit_depth if isinstance(bit_depth, int) else own_bits
-        pixels = to_8_bits(np.rint(values).astype(np.uint16), bits)
+        pixels = in_rows(values, lambda rows: to_8_bits(np.rint(rows).astype(np.uint16), bits))
     else:
         pixels = stretch(values, found)
     return _with_black_as_zero(pixels, image), own_bits

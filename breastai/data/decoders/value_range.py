@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from breastai.data.decoders.image_pages import page_numbers
-from breastai.data.pixels import Pixels, in_rows
+from breastai.data.decoders.image_pages import page_numbers, pixels_held
+from breastai.data.pixels import MAX_PIXELS, Pixels, in_rows
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.text import Text
 
@@ -25,6 +25,7 @@ _BITS, _PHOTOMETRIC, _FORMAT = 258, 262, 339
 _SIGNED = 2
 _MOST_OF_16_BITS = 65_535
 _DARK = 1 / 16
+_MOST_VALUES = 1 << 30
 
 
 class ValueRange(NamedTuple):
@@ -66,7 +67,10 @@ def range_of_file(content: bytes, image: Image.Image, values: npt.NDArray[Any], 
         raise ImageUnreadable(name, Text("reason.values_no_numbers"))
     if image.format != "TIFF" or getattr(image, "n_frames", 1) == 1:
         return own
-    return _range_of_pages(_Content(content), image.mode) or own
+    file = _Content(content)
+    found = _range_of_pages(file, image.mode) or own
+    file.content = b""  # what is kept is the key
+    return ValueRange(min(own.low, found.low), max(own.high, found.high))
 
 
 def stretch(values: npt.NDArray[Any], found: ValueRange) -> Pixels:
@@ -103,12 +107,22 @@ class _Content:
 
 @lru_cache(maxsize=2)  # each page of a file asks
 def _range_of_pages(file: _Content, mode: str) -> ValueRange | None:
-    """Return the range of the pages of a TIFF that are of a mode; None where none can be read."""
+    """Return the range of the pages of a TIFF that are of a mode; None where none can be read.
+
+    Pages too large to be read as images are passed over, and those after so many values that looking took too long.
+    """
     found: list[ValueRange] = []
+    values = 0
     try:
         with Image.open(io.BytesIO(file.content), formats=("TIFF",)) as image:
             for number in page_numbers(file.content, ("TIFF",)):
                 image.seek(number - 1)
+                size = pixels_held(image)
+                if size > MAX_PIXELS:
+                    continue
+                values += size
+                if values > _MOST_VALUES:
+                    break
                 known = _range(wide_values(image)) if image.mode == mode else None
                 found += [] if known is None else [known]
     except Exception:  # what is damaged is told of the page that is read

@@ -1,6 +1,5 @@
 """Cases by a description: one reader for every layout, which lists what it leaves out with the reason and guesses nothing."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription, FilePatterns, Subgroup
 from breastai.domain.errors import NOTHING, ClassesDiffer, DataNotFound, NoImages, TooFewClasses
 from breastai.domain.text import Text
+from breastai.domain.text_patterns import glob_finder
 from breastai.storage.remote_mirror import as_written, root_place
 
 # Roles that are columns of a table of cases by the same name, in the words of their source.
@@ -258,24 +258,9 @@ def _listing(
 
 def _chosen_by(patterns: FilePatterns, empty: bool = True) -> Callable[[str], bool]:
     """Return whether a file is meant by patterns; `empty`: whether one is where nothing is to be included."""
-    include = [_glob(pattern) for pattern in patterns.include]
-    exclude = [_glob(pattern) for pattern in patterns.exclude]
-
-    def is_chosen(file: str) -> bool:
-        return (any(map(_match(file), include)) if include else empty) and not any(map(_match(file), exclude))
-
-    return is_chosen
-
-
-def _match(file: str) -> Callable[[re.Pattern[str]], bool]:
-    return lambda pattern: pattern.fullmatch(file) is not None
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    """Return a glob of paths as a regular expression: * and ? within a folder, ** across folders, in any case."""
-    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    return re.compile("".join(signs.get(part, re.escape(part)) for part in parts), re.IGNORECASE)
+    include, exclude = glob_finder(patterns.include), glob_finder(patterns.exclude)
+    includes_some = bool(patterns.include)
+    return lambda file: (include(file) if includes_some else empty) and not exclude(file)
 
 
 def _require_columns(description: DatasetDescription, tables: Sequence[DescribedTable]) -> None:

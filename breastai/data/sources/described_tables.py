@@ -1,5 +1,6 @@
 """The tables of a description: read, their rows filtered, and each row tied to the images it speaks of."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from breastai.data.named_files import file_key, match_files
 from breastai.data.sources.case_table import Skipped
+from breastai.data.sources.image_listing import reason_against_target
 from breastai.data.user_tables import Row, TableUnreadable, UserTable, read_table
 from breastai.domain.case_fields import in_words_of
 from breastai.domain.dataset_description import Join, LabelsTable, RowFilter, number_in
@@ -45,10 +47,15 @@ class DescribedTable:
 
 
 def read_described_table(described: LabelsTable, root: Path) -> DescribedTable:
-    """Return a table of a description; raise PathNotFound, and LabelsInvalid where it can't be read or lacks a column."""
+    """Return a table of a description; raise PathNotFound, and LabelsInvalid where it can't be read, lacks a column
+    or is a link to what may not be read.
+    """
     path = root / described.file
     if not path.is_file():
         raise PathNotFound(path.as_posix())
+    out = reason_against_target(Path(os.path.realpath(path)), Path(os.path.realpath(root)))
+    if out is not None:
+        raise LabelsInvalid(path.name, out)
     try:
         table = read_table(path, described.sheet, described.columns)
     except TableUnreadable as fault:

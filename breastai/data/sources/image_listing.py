@@ -136,13 +136,21 @@ def reason_against_link(
 
     `real_root`: the folder that is read. Of one for training or validation its data set may be read, too.
     """
-    whole = real_root.parent if split_of(real_root.name) is not None else real_root
-    if not any(target.is_relative_to(root) for root in (whole, *link_roots())):
-        return Text("reason.link_leads_out_image", {"target": printable(str(target))})
+    out = reason_against_target(target, real_root)
+    if out is not None:
+        return out
     if not entry.is_dir():
         return _reason_against_file(entry)
     read = any(target.is_relative_to(folder) or folder.is_relative_to(target) for folder in (real_root, *linked))
     return Text("reason.link_another_folder_links") if read else None
+
+
+def reason_against_target(target: Path, real_root: Path) -> Text | None:
+    """Return why what lies at a `target`, links followed, is not read for a folder, `real_root`; None where it may be."""
+    whole = real_root.parent if split_of(real_root.name) is not None else real_root
+    if any(target.is_relative_to(root) for root in (whole, *link_roots())):
+        return None
+    return Text("reason.link_leads_out_image", {"target": printable(str(target))})
 
 
 def _reason_against_file(entry: os.DirEntry[str]) -> Text | None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from breastai.data.decoders.decoder import FileHeader
 from breastai.data.decoders.decoder_table import file_header, is_image_by_content
-from breastai.data.sources.image_listing import is_system_name
+from breastai.data.sources.image_listing import is_link, is_system_name, reason_against_target
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_surveyed
 from breastai.data.user_tables import plain_name
 from breastai.domain.catalog import IMAGE_SUFFIXES
@@ -99,14 +99,14 @@ def survey_steps(place: Path) -> Generator[int, None, Survey]:
     """Yield how many files were seen so far, a few times a second; return the survey."""
     if place.is_file():
         return Survey(place.parent, (place.name,), (), 1)
-    told = time.monotonic()
+    told, real_place = time.monotonic(), Path(os.path.realpath(place))
     files: list[str] = []
     folders: list[str] = []
     seen, complete = 0, True
     pending = deque([("", 0)])
     while pending:
         current, depth = pending.popleft()
-        names, below = _listed(place / current if current else place)
+        names, below = _listed(place / current if current else place, real_place)
         seen += len(names)
         prefix = f"{current}/" if current else ""
         kept = _evenly(names, _MOST_FILES_OF_ONE if len(files) < _MANY_FILES else _FEW_FILES_OF_ONE)
@@ -133,18 +133,25 @@ def is_dicom_name(file: str) -> bool:
     return suffix in (".dcm", ".dicom") or suffix not in IMAGE_SUFFIXES
 
 
-def _listed(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the names of the files and the folders in a folder, in order; none where it can't be opened."""
+def _listed(folder: Path, real_place: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the files and the folders in a folder, in order; none where it can't be opened.
+
+    Links are left out that lead where the images of `real_place` may not lie either.
+    """
     files: list[str] = []
     folders: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not is_system_name(entry.name):
+                if not is_system_name(entry.name) and not (is_link(entry) and _leads_out(entry, real_place)):
                     (folders if entry.is_dir() else files).append(entry.name)
     except OSError:
         return [], []
     return sorted(files), sorted(folders)
+
+
+def _leads_out(entry: os.DirEntry[str], real_place: Path) -> bool:
+    return reason_against_target(Path(os.path.realpath(entry.path)), real_place) is not None
 
 
 def _evenly(names: list[str], most: int) -> list[str]:
