@@ -48,8 +48,14 @@ def test_a_word_lists_some_and_says_what_config_json_changes(
     assert run(["settings", "training.epochs", "--workspace", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("training.epochs = 50") and "config.json: 7" in shown
-    assert run(["settings", "epohcs", "--workspace", str(tmp_path)]) == 2
-    assert "Did you mean training.epochs?" in capsys.readouterr().err
+    for word, meant in (
+        ("epohcs", "training.epochs"),
+        ("epoks", "training.epochs"),
+        ("Bacht", "data.batch_size"),
+        ("worckers", "data.num_workers"),
+    ):
+        assert run(["settings", word, "--workspace", str(tmp_path)]) == 2
+        assert f"Did you mean {meant}?" in capsys.readouterr().err
 
 
 def test_settings_speak_french(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,14 +33,14 @@ def settings(
     from breastai.commands.language import current_language
     from breastai.domain.config import parse_config
     from breastai.domain.errors import SettingUnknown
-    from breastai.domain.near_names import near_path
+    from breastai.domain.near_names import nearest_path
     from breastai.domain.settings_schema import setting_rows
     from breastai.storage.workspace import Workspace
 
     rows = list(setting_rows(current_language()))
     found = [row for row in rows if word is None or _matches(row, word.lower())]
     if not found:
-        raise SettingUnknown(str(word), near_path(str(word), [row.path for row in rows]) or rows[0].path)
+        raise SettingUnknown(str(word), nearest_path(str(word), [row.path for row in rows]))
     own = parse_config(file_values(Workspace(workspace.expanduser().resolve()))).model_dump(mode="json")
     with open_output(as_json) as output:
         for row in found:

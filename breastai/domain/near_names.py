@@ -31,3 +31,15 @@ def near_path(name: str, paths: Sequence[str]) -> str | None:
         return found[0]
     leaves = get_close_matches(last, list(by_leaf), n=1, cutoff=_NEAR)
     return by_leaf[leaves[0]] if leaves else None
+
+
+def nearest_path(word: str, paths: Sequence[str]) -> str:
+    """Return the path, of at least one, that a word was most likely meant for: near as `near_path` has it, or by its words."""
+    near = near_path(word, paths)
+    if near is not None:
+        return near
+    by_word: dict[str, str] = {}
+    for path in paths:
+        for part in path.replace(".", "_").split("_")[::-1]:
+            by_word.setdefault(part, path)
+    return by_word[get_close_matches(word.lower(), list(by_word), n=1, cutoff=0.0)[0]]
