@@ -125,7 +125,7 @@ def table(images: Sequence[ReviewedAnswer], classes: Sequence[str]) -> str | Non
         return None
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "label", *(f"p_{name}" for name in classes)])
+    writer.writerow(["file", "label", *(show_name(f"p_{name}", "csv") for name in classes)])
     for image in judged:
         probabilities = image.answer.probabilities or {}
         writer.writerow(

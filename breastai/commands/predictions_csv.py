@@ -46,7 +46,12 @@ class _Table:
             self.result({}, event.message)
 
     def _write(self, row: list[Any]) -> None:
-        self._rows.writerow([show_name(cell, "csv") if isinstance(cell, str) else cell for cell in row])
+        self._rows.writerow([self._cell(cell) if isinstance(cell, str) else cell for cell in row])
+
+    def _cell(self, text: str) -> str:
+        """Return a cell as it is; on a terminal, which obeys some signs, as it is shown."""
+        cell = show_name(text, "csv")
+        return show_name(cell, "terminal") if self._stream.isatty() else cell
 
 
 class CsvRows(_Table):

@@ -16,12 +16,13 @@ from breastai.notebook.prediction_list import Predictions
 from breastai.notebook.study_results import ExportResult, TrainingResult
 from breastai.predictor.image_files import listed_images, marked_in
 from breastai.predictor.predictions import Answering, predictions, unit_collector
-from breastai.storage.workspace import Workspace
+from breastai.storage.workspace import Workspace, removing_unused_folders
 
 ModelName = str | Path | TrainingResult | ExportResult
 Images = str | Path | Sequence[str | Path]
 
 
+@removing_unused_folders()
 def load(model: ModelName, *, workspace: str | Path | None = None) -> "Model":
     """Return a model: of an .onnx file, a run or one of its checkpoints, `latest`, or what training and export gave back.
 

@@ -35,12 +35,13 @@ from breastai.notebook.study_results import (
     SitesResult,
     TrainingResult,
 )
-from breastai.storage.workspace import Workspace
+from breastai.storage.workspace import Workspace, removing_unused_folders
 
 Place = str | Path
 Split = Literal["train", "val", "test"]
 
 
+@removing_unused_folders()
 def train(
     data: Place | None = None,
     preset: str | None = None,
@@ -63,6 +64,7 @@ def train(
     return _run(job, place, progress, first)
 
 
+@removing_unused_folders()
 def resume(run: str, *, workspace: Place = ".", epochs: int | None = None, progress: bool = True) -> TrainingResult:
     """Go on with a run from where it stopped, to the same result as without the interruption."""
     place = Workspace.open(workspace)
@@ -70,6 +72,7 @@ def resume(run: str, *, workspace: Place = ".", epochs: int | None = None, progr
     return _run(Resume(workspace=str(place.root), run_id=run_id, epochs=epochs), place, progress)
 
 
+@removing_unused_folders()
 def crossval(
     data: Place | None = None,
     preset: str | None = None,
@@ -90,6 +93,7 @@ def crossval(
     return CrossvalRun(_ended(run_shown(job, progress, first=first), CrossvalComplete, StudyStopped), place.root)
 
 
+@removing_unused_folders()
 def evaluate(
     model: ModelName,
     data: Place | Sequence[Place],
@@ -122,6 +126,7 @@ def evaluate(
     return EvaluationResult(_ended(run_shown(job, progress), Evaluation), place.root)
 
 
+@removing_unused_folders()
 def audit(data: Place, *, workspace: Place = ".", progress: bool = True) -> AuditResult:
     """Look for duplicates, contradicting labels, leaks, shortcuts and broken images, as `breastai audit` does."""
     place = Workspace.open(workspace)
@@ -135,6 +140,7 @@ def audit(data: Place, *, workspace: Place = ".", progress: bool = True) -> Audi
     return AuditResult(_ended(run_shown(job, progress), AuditDone), place.root)
 
 
+@removing_unused_folders()
 def report(
     run: ModelName = "latest",
     *,
@@ -154,6 +160,7 @@ def report(
     return ReportResult(_ended(run_shown(job, progress), ReportCreated), place.root)
 
 
+@removing_unused_folders()
 def export(
     model: ModelName = "latest", format: str = "onnx", *, workspace: Place | None = None, progress: bool = True
 ) -> ExportResult:

@@ -34,6 +34,16 @@ def remove_unused_folders() -> None:
     _begun.clear()
 
 
+@contextlib.contextmanager
+def removing_unused_folders() -> Iterator[None]:
+    """Remove them where what is done meanwhile fails; a decorator, too."""
+    try:
+        yield
+    except BaseException:
+        remove_unused_folders()
+        raise
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A folder that holds a project: config.json, checkpoints/, exports/, logs/ and backups/."""

@@ -13,6 +13,9 @@ _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\
 _OBEYED_IN_A_TEXT = re.compile(_OBEYED.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))  # but for tab and line break
 # What a spreadsheet takes for the beginning of a formula, wide forms too.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# And after what parts cells in other languages' spreadsheets, where quotation marks within a row close nothing.
+_FORMULA_WITHIN = re.compile("([;\t\r\n])(?=[\"']*[-=+@\uff1d\uff0b\uff0d\uff20])")
+_KEPT_FROM_ONE = re.compile("([;\t\r\n])'(?=[\"']*[-=+@\uff1d\uff0b\uff0d\uff20])")
 _TAG = re.compile(r"(\\*)\[")
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -26,8 +29,9 @@ def show_name(name: str, medium: Medium) -> str:
 
 
 def read_cell(cell: str) -> str:
-    """Return what a cell of ours says: without the apostrophe that kept a spreadsheet from taking it for a formula."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
+    """Return what a cell of ours says: without the apostrophes that kept a spreadsheet from taking it for a formula."""
+    whole = cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
+    return _KEPT_FROM_ONE.sub(r"\1", whole)
 
 
 def show_text(text: str) -> str:
@@ -46,7 +50,8 @@ def _escaped(sign: re.Match[str]) -> str:
 
 
 def _cell(name: str) -> str:
-    return f"'{name}" if name.startswith(_FORMULA) else name
+    safe = _FORMULA_WITHIN.sub(r"\1'", name)
+    return f"'{safe}" if name.startswith(_FORMULA) else safe
 
 
 def _disposition(name: str) -> str:

@@ -88,10 +88,19 @@
     ];
   }
 
+  /**
+   * A text that no spreadsheet takes for a formula, nor a part of it where semicolons part cells.
+   * @param {string} text
+   */
+  function withoutFormulas(text) {
+    const within = text.replace(/([;\t\r\n])(?=["']*[-=+@\uff1d\uff0b\uff0d\uff20])/g, "$1'");
+    return /^[-=+@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${within}` : within;
+  }
+
   /** A cell of CSV. A spreadsheet takes a text that begins so for a formula. @param {unknown} value */
   function cell(value) {
     if (value === null || value === undefined) return "";
-    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    const text = typeof value === "string" ? withoutFormulas(value) : String(value);
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   }
 

@@ -21,9 +21,9 @@ def test_smoothing_is_the_weighted_mean_of_the_points_so_far(run_js: RunJs, weig
 
 
 def test_csv_quotes_what_must_be_quoted_and_starts_no_formula(run_js: RunJs) -> None:
-    rows = [["a,b", 'say "x"', "two\nlines"], ["=cmd()", "-1 day", "@x"], [-1.5, None, True]]
+    rows = [["a,b", 'say "x"', "two\nlines"], ["=cmd()", "-1 day", "@x"], [-1.5, None, True], ["a;=b", "\uff1dc"]]
     assert run_js("output(BreastAI.series.csv(input));", rows) == (
-        '"a,b","say ""x""","two\nlines"\r\n\'=cmd(),\'-1 day,\'@x\r\n-1.5,,true\r\n'
+        '"a,b","say ""x""","two\nlines"\r\n\'=cmd(),\'-1 day,\'@x\r\n-1.5,,true\r\na;\'=b,\'\uff1dc\r\n'
     )
 
 

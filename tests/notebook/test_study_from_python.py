@@ -97,6 +97,20 @@ def test_the_same_study_by_python_and_by_the_command_line_gives_the_same_figures
     assert judged.to_dict()["figures"] == evaluation["figures"]
 
 
+def test_a_step_that_fails_at_once_leaves_no_folders_behind(tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    steps = (
+        breastai.train,
+        breastai.crossval,
+        breastai.audit,
+        lambda data, workspace: breastai.load("latest", workspace=workspace),
+    )
+    for step in steps:
+        with pytest.raises((DataNotFound, CheckpointNotFound)):
+            step("nowhere", workspace=new)
+        assert not new.exists()
+
+
 def test_a_run_says_what_it_came_to_and_draws_its_losses(trained: TrainingResult) -> None:
     assert trained.is_complete and trained.checkpoint == f"{trained.run_id}/best"
     assert [update.epoch for update in trained.history] == [1, 2]

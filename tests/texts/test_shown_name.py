@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import re
 from email.message import Message
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def test_markup_in_a_name_is_shown_as_it_stands(name: str) -> None:
 def test_a_cell_is_no_formula_and_is_read_back_as_it_was(name: str) -> None:
     assert show_name(name, "csv") == f"'{name}" and read_cell(show_name(name, "csv")) == name
     assert read_cell("'quoted'") == "'quoted'" and show_name("a=1", "csv") == "a=1"
+
+
+@pytest.mark.parametrize("name", ["a;=1+1", "a\t@x", 'a;"=1', "a\n+b", "=a;-b", "a;'=b", "a;''\uff1db"])
+def test_no_part_of_a_cell_is_a_formula_where_semicolons_part_cells(name: str) -> None:
+    """As in spreadsheets of France and Germany, which open our tables of commas all the same."""
+    shown = show_name(name, "csv")
+    assert not re.search('[;\t\n]["]*[-=+@\uff1d]', shown) and read_cell(shown) == name
+    assert show_name("a; b-c=1 ;d", "csv") == "a; b-c=1 ;d" and read_cell("a;'b'") == "a;'b'"
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, 'a"; filename="b', "é 日本.onnx", "x" * 5000, "plain.onnx"])
@@ -98,3 +107,13 @@ def test_no_cell_of_predictions_is_a_formula() -> None:
     rows.event(PredictionsComplete(count=1, failed=0))
     cells = [cell for row in csv.reader(io.StringIO(stream.getvalue())) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "-"))]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_table_on_a_terminal_shows_the_signs_that_it_would_obey(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
+    CsvRows(stream).event(Prediction(file="a\x1b[2J.png", label="b", decision="b", probabilities={"b": 1.0}))
+    assert ("\x1b" in stream.getvalue()) is not is_terminal
