@@ -261,6 +261,8 @@ def audit_event(
         findings=findings,
         groups=groups,
         groups_total=len(record.groups),
+        groups_contradicting=sum(group.contradicts for group in record.groups),
+        groups_crossing=sum(group.crosses for group in record.groups),
         dataset=dataset,
         class_names=list(dict.fromkeys(name for folder in folders.values() for name in folder.class_names)),
         question=question,

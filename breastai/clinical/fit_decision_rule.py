@@ -76,16 +76,14 @@ def describe_referral(rule: DecisionRule, config: Config) -> Iterator[Log]:
             level="warning",
             code="referral.too_few",
             message=f"No case can be referred for want of certainty: at an error rate of {rate:g} plausible classes take "
-            f"{needed} validation images of each class or more, and there are fewer of: {names}. Add such images, or "
+            f"{needed} images of each class or more set aside from training, and there are fewer of: {names}. Add such images, or "
             "raise evaluation.referral_error_rate.",
             params={"rate": rate, "needed": needed, "classes": names},
         )
     row = next((row for row in rule.trade_off if row.error_rate == rate), None)
     if row is None:
         return
-    share = (
-        f"At an error rate of {rate:g} the model would refer {row.referred:.0%} of {row.n} validation images to a human"
-    )
+    share = f"At an error rate of {rate:g} the model would refer {row.referred:.0%} of {row.n} images set aside from training to a human"
     if row.error_among_kept is None:
         message, code = f"{share}, which is all of them.", "referral.all"
     else:

@@ -144,4 +144,4 @@ def _agreement(rows: list[Agreement]) -> Table:
 
 
 def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.2g}"
+    return "" if value is None else general(float(f"{value:.2g}"))

@@ -484,6 +484,8 @@ class AuditDone(Event, ends_job=True):
     findings: list[Finding]
     groups: list[TwinGroup] = Field(description="Those with different labels first; of many perhaps not all.")
     groups_total: int = 0
+    groups_contradicting: int | None = Field(None, description="Of all groups, those with different labels.")
+    groups_crossing: int | None = Field(None, description="Of all groups, those with images in several folders.")
     dataset: str | None = Field(None, description="The data set that is kept, in which images can be corrected.")
     class_names: list[str] = []
     question: LeakQuestion | None = Field(

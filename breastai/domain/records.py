@@ -28,8 +28,9 @@ IntervalFlag = Literal[
 
 
 # Which images the decision rule was fitted on: the validation images, which chose the epoch too; a part kept for
-# nothing else; or those each fold of a cross-validation held out, by models that never saw them.
-RulePart = Literal["val", "calibration", "out_of_fold"]
+# nothing else; those each fold of a cross-validation held out, by models that never saw them; or the local sample of a
+# site that a model was adapted to, each image by a last layer that it did not fit.
+RulePart = Literal["val", "calibration", "out_of_fold", "sample"]
 
 
 class Figure(Stored):

@@ -15,7 +15,12 @@ def decimal_sign(language: str) -> str:
 
 def fixed_text(value: float, digits: int, language: str) -> str:
     """Return a number with so many decimals."""
-    return f"{value:.{digits}f}".replace(".", decimal_sign(language))
+    return _unsigned_zero(f"{value:.{digits}f}").replace(".", decimal_sign(language))
+
+
+def _unsigned_zero(number: str) -> str:
+    """Return a number without a sign that rounding has left to nothing: -0.000 is 0.000."""
+    return number.removeprefix("-") if not number.strip("-0.") else number
 
 
 def short_text(value: float, language: str) -> str:

@@ -263,6 +263,8 @@ declare namespace Wire {
     findings: Finding[];
     groups: TwinGroup[];
     groups_total: number;
+    groups_contradicting: number | null;
+    groups_crossing: number | null;
     dataset: string | null;
     class_names: string[];
     question: LeakQuestion | null;
@@ -1484,7 +1486,7 @@ declare namespace Wire {
     source: "validation" | "part" | "option";
     validation_positives: number;
     validation_unit: "image" | "group" | "patient";
-    chosen_on: "val" | "calibration" | "out_of_fold";
+    chosen_on: "val" | "calibration" | "out_of_fold" | "sample";
     reached: boolean;
     figures: Record<string, Figure>;
     positives: number;

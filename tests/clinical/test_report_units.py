@@ -73,7 +73,7 @@ def test_how_images_are_pooled_and_every_figure_are_told_by_the_json_s_numbers(
     words = [row[0][0] for row in table.rows]
     assert words == [
         page.figure_name("auc_roc.malignant"),
-        *(t[f"metric.{name}"] for name in ("sensitivity", "specificity")),
+        *(t[f"metric.{name}_at_operating_point"] for name in ("sensitivity", "specificity")),
         *(page.figure_name(name) for name in ("accuracy", "balanced_accuracy", "brier")),
         *(t[f"target.{name}"] for name in ("slope", "intercept", "observed_expected")),
     ]

@@ -106,7 +106,7 @@ def test_the_pooled_figures_are_those_of_each_fold_s_own_calibrated_answers(
     assert result.spread["accuracy"].mean == pytest.approx(np.mean(values))
     assert (result.spread["accuracy"].low, result.spread["accuracy"].high) == (min(values), max(values))
     assert set(result.at_thresholds) == {"sensitivity", "specificity", "precision", "npv"}
-    assert "validation images set aside from the other folds" in str(result.notes[0])
+    assert "images set aside from the other folds" in str(result.notes[0])
 
 
 def test_the_ensemble_answers_as_the_mean_of_its_folds_checkpoints(

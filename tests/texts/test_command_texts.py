@@ -8,9 +8,11 @@ from rich.console import Console
 
 from breastai.commands.display import Display
 from breastai.commands.language import error_text, set_language
+from breastai.domain.comparison_record import NonInferiority
 from breastai.domain.errors import CommandInvalid, DataNotFound, TargetClassNeeded
 from breastai.domain.event_messages import decode_event, encode_event, error_event
-from breastai.domain.events import DataLoaded, Error, Event, Log, Prediction, TrainingStarted
+from breastai.domain.events import Comparison, DataLoaded, Error, Event, Log, Prediction, TrainingStarted
+from breastai.domain.records import Figure, PairedFigure
 from breastai.domain.text import Text
 
 EVENTS: list[tuple[Event, list[str]]] = [
@@ -39,6 +41,14 @@ EVENTS: list[tuple[Event, list[str]]] = [
             threshold=0.2, called=True, refer=True, refer_reason="unlike", notes=[Text("audit.more", {"count": 2})],
         ),
         ["none : none, 0,250, atteint son seuil 0,200", "RENVOI", "(none 0,250  b 0,750)", "epoch.png: et 2 de plus"],
+    ),
+    (
+        Comparison(
+            first="a", second="b", n=9, class_names=["x", "y"],
+            figures={"auc_roc": PairedFigure(first=0.9, second=0.9, difference=Figure(value=-0.0001, n=9), p_value=0.412, adjusted_p=0.0041)},
+            non_inferiority=[NonInferiority(figure="auc_roc", margin=0.05, stated="2026-12-01T10:47:01+00:00", beforehand=True, bound=-0.01, shown=True)],
+        ),
+        [" 0,000 ", " 0,41 0,0041", "énoncée le 1er décembre 2026, 10:47 UTC, au préalable"],
     ),
 ]  # fmt: skip
 

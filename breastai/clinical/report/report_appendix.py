@@ -35,38 +35,41 @@ def card(page: ReportPage) -> Iterator[Block]:
     yield Heading(t["card"])
     model = document.model
     classes = page.class_list(model["class_names"])
+    judged = document.evidence is not None
     described = f"{model['architecture']}; {initial_weights(model['pretrained'], t)}; {classes}; {model['checkpoint']}"
     rows: list[tuple[Inlines, Inlines]] = [
         ((t["card.purpose"],), (t["card.purpose_text"].format(notice=document.notice),)),
         ((t["card.not"],), (t["card.not_text"],)),
         ((t["card.model"],), (described,)),
-        ((t["trained_on"],), (translate_sentence(document.split["description"], page.language),)),
+        ((t["split"],), (translate_sentence(document.split["description"], page.language),)),
     ]
     if document.evidence is not None:
         parts: list[Inline] = []
         for name in document.evidence.class_names:
             parts += [f"{page.figure_name(f'auc_roc.{name}')} ", *page.figure_text(f"auc_roc.{name}"), "; "]
         rows.append(((t["figures"],), tuple(parts[:-1])))
-    rows.append(((t["card.limits"],), (t["card.limits_text"],)))
+    rows.append(((t["card.limits"],), (t["card.limits_text" if judged else "card.limits_not_judged"],)))
     yield Table((t["card.field"], t["card.text"]), tuple(rows), t["card"], widths=(0.25, 0.75))
 
 
 def all_figures(page: ReportPage) -> Iterator[Block]:
     """Yield every figure with its interval, and the confusion matrix."""
     document, t = page.document, page.t
-    yield Heading(t["figures.all"])
     evidence = document.evidence
     if evidence is None:
         return
+    yield Heading(t["figures.all"])
     for key, names in page.figures_by_kind().items():
         if key == "figures.subgroups":
             yield Paragraph((t["figures.subgroups_in_json"],), "caption")
             continue
         caption = f"{t[key]}. {t['figures.caption_patients']}" if key else t["figures.caption"]
         rows = tuple(page.row(page.figure_name(name), "evidence", "figures", name) for name in names)
-        counted = t["figures.n_patients" if key == "figures.patients" else "figures.n"]
-        yield Table((*page.figure_head[:3], counted), rows, caption, widths=(0.52, 0.14, 0.22, 0.12))
+        counted = "patient" if key == "figures.patients" else "images"
+        yield Table(page.head_of(counted), rows, caption, widths=(0.52, 0.14, 0.22, 0.12))
     yield Paragraph((t["figures.undefined"],), "caption")
+    if evidence.operating_point is not None:
+        yield Paragraph((t["figures.argmax"],), "caption")
     yield from image_uses(page.values, t, "training", "epoch")
     yield Heading(t["confusion"], 3)
     head: tuple[str, ...] = (t["confusion.corner"], *(page.class_label(name) for name in evidence.class_names))
@@ -97,7 +100,7 @@ def checklists(page: ReportPage) -> Iterator[Block]:
         )
         head = (t["checklists.item"], t["checklists.what"], t["checklists.answer"])
         yield Table(head, rows, name, widths=(0.08, 0.27, 0.65))
-        left = [item["item"] or "" for item in items if item["answer"] is None]
+        left = list(dict.fromkeys(item["item"] or "" for item in items if item["answer"] is None))
         yield Paragraph((t["checklists.left"].format(items=", ".join(left)),), "caption")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
 from breastai.clinical.report.report_caveats import image_uses
+from breastai.clinical.report.report_checklists import model_output
 from breastai.clinical.report.report_methods import audit_found, flow_and_split, training, used_for
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_results import validation_figures
@@ -51,9 +52,10 @@ def _facts(page: ReportPage) -> Iterator[tuple[Inlines, Inlines]]:
     )
     yield (t["checklist.initialization"],), (initial_weights(model["pretrained"], t),)
     yield (t["fingerprint.weights"],), (f"SHA-256 {model['sha256']}",)
-    yield (t["checklist.output"],), (t["answer.output_plain"],)
+    yield (t["checklist.output"],), (model_output(document, page.values, t),)
     yield (t["checklist.software"],), (t["answer.code"].format(version=document.breastai),)
-    yield (t["card.limits"],), (t["card.limits_text"],)
+    judged = document.evidence is not None
+    yield (t["card.limits"],), (t["card.limits_text" if judged else "card.limits_not_judged"],)
 
 
 def data_sheet(page: ReportPage) -> Iterator[Block]:

@@ -22,7 +22,8 @@ def patients_at_threshold(
         name: at(values, "evidence", "by_patient", name, kind="integer")
         for name in ("missed", "positives", "flagged", "negatives")
     }
-    yield Paragraph(fill(texts["plain.by_patient"], name=class_label(pooled.target_class or "", texts), **counts))
+    told = texts[f"plain.by_patient.{pooled.score}"]
+    yield Paragraph(fill(told, name=class_label(pooled.target_class or "", texts), **counts))
 
 
 def pooling(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Block]:
@@ -35,7 +36,26 @@ def pooling(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[
     yield Paragraph(fill(texts[key], name=class_label(pooled.target_class or "", texts), **counts))
 
 
-def when_chosen(document: ReportDocument, part: str) -> Literal["here", "before", "unknown", "given", "part"]:
+def judged_part(document: ReportDocument) -> str | None:
+    """Return the part of the run's own images that was judged; None for images from elsewhere, or of no part."""
+    judged = document.evaluation or {}
+    part = (judged.get("used_for") or {}).get("figures") or judged.get("split")
+    return None if part == "own" else part
+
+
+def judged_images(document: ReportDocument, texts: Mapping[str, str]) -> str:
+    """Return in words which images were judged: a part of the run's own, else where they come from."""
+    part, place = judged_part(document), (document.evaluation or {}).get("data", "")
+    return texts.get(f"part.{part}", texts.get(f"used_for.part.{part}", place)) if part else place
+
+
+def is_optimistic(document: ReportDocument) -> bool:
+    """Say whether the judged images made the model or chose anything of it, as far as it is known."""
+    part, uses = judged_part(document), (document.evaluation or {}).get("uses")
+    return part in ("train", "val", "train_and_val") or (any(uses.values()) if uses else part is None)
+
+
+def when_chosen(document: ReportDocument, part: str) -> Literal["here", "before", "unknown", "given", "part", "sample"]:
     """Say whether the judged images took part in choosing a part of the decision rule; older records don't tell.
 
     A threshold for predictions was given, or chosen on a part of their table that is not judged.
@@ -46,7 +66,9 @@ def when_chosen(document: ReportDocument, part: str) -> Literal["here", "before"
     uses = (document.evaluation or {}).get("uses")
     if uses is None:
         return "unknown"
-    return "here" if uses[part] else "before"
+    if uses[part]:
+        return "here"
+    return "sample" if document.decision.get("fitted_on") == "sample" else "before"
 
 
 def image_uses(values: Mapping[str, Any], texts: Mapping[str, str], *parts: str) -> Iterator[Block]:

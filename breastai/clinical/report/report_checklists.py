@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from breastai.clinical.report.report_blocks import at, format_quantity, plain
-from breastai.clinical.report.report_caveats import when_chosen
+from breastai.clinical.report.report_caveats import is_optimistic, judged_images, judged_part, when_chosen
 from breastai.clinical.report.report_document import Flow, ReportDocument
 from breastai.clinical.report.report_texts import class_label, initial_weights, monitor_name, translate_sentence
 from breastai.domain.records import Evidence
@@ -41,7 +41,7 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
     """Return the answers there are, by the name of the question."""
     values: dict[str, Any] = document.model_dump(mode="json")
     answers = {name: texts[f"answer.{name}"] for name in ("deidentification", "limitations", "audit_trail")}
-    answers["output"] = texts["answer.output_plain"]
+    answers["output"] = model_output(document, values, texts)
     if document.flow is not None and document.training is not None:
         answers |= _of_run(document, document.flow, document.training, values, texts)
     if document.evidence is not None and document.evaluation is not None:
@@ -99,7 +99,9 @@ def _of_run(
         "selection": said("selection", monitor=monitor_name(trained["monitor"], texts), best=model["epoch"]),
         "ensembling": said("ensembling_tta" if settings["evaluation"]["tta"] else "ensembling"),
         "imbalance": said(
-            "imbalance", sampler=switch(training["weighted_sampler"]), weights=switch(training["use_class_weights"])
+            "imbalance_corrected" if (document.decision.get("calibration") or {}).get("prior_shift") else "imbalance",
+            sampler=switch(training["weighted_sampler"]),
+            weights=switch(training["use_class_weights"]),
         ),
         "code": said("code", version=document.breastai),
         "specification": said("specification", sha256=model["sha256"]),
@@ -118,12 +120,13 @@ def _of_run(
         parameters = format_quantity(at(values, "model", "parameters", kind="integer"), language)
         answers["model"] = said("model", architecture=model["architecture"], parameters=parameters)
     if document.evidence is not None and document.evaluation is not None:
+        key = "internal" if document.evidence.patients is None else "internal_patients"
         answers["internal"] = said(
-            "internal" if document.evidence.patients is None else "internal_patients",
+            "elsewhere" if judged_part(document) is None else key,
             val=flow.val_total,
             n=document.evidence.n,
             patients=document.evidence.patients,
-            what=texts.get(f"part.{document.evaluation['split']}", document.evaluation["data"]),
+            what=judged_images(document, texts),
         )
     return answers
 
@@ -139,26 +142,44 @@ def _of_evidence(
     language, point = document.language, evidence.operating_point
 
     said = partial(_fill_answer, texts)
-    names = ("metrics", "uncertainty", "performance", "failures", "calibration", "indeterminate")
-    answers = {name: said(name) for name in names}
+    answers = {name: said(name) for name in ("uncertainty", "failures", "calibration")}
+    answers["indeterminate"] = said("indeterminate_plain" if evidence.referral is None else "indeterminate")
+    answers |= {name: said(name if point else f"{name}_plain") for name in ("metrics", "performance")}
     answers["classes"] = said(
         "classes", classes=", ".join(f"{class_label(name, texts)} {n}" for name, n in evidence.counts.items())
     )
     uses = evaluation.get("uses")
     if uses is not None:
-        answers["optimism"] = said("optimism.some" if any(uses.values()) else "optimism.none")
+        answers["optimism"] = said("optimism.some" if is_optimistic(document) else "optimism.none")
     if evidence.subgroups:
         answers["subgroups"] = said("subgroups", tests=document.subgroup_tests)
     if point is not None:
         place = ("evidence", "operating_point")
-        threshold = format_quantity(at(values, *place, "threshold"), language)
         target = format_quantity(at(values, *place, "target_sensitivity", kind="plain"), language)
         answers["crosstab"] = said("crosstab", name=class_label(point.class_name, texts))
         share = percent_text(point.positives / max(1, point.positives + point.negatives), 1, language)
         answers["prevalence"] = said("prevalence", name=class_label(point.class_name, texts), share=share)
-        answers["output"] = said("output", name=class_label(point.class_name, texts), threshold=threshold)
         answers["threshold"] = said(f"threshold.{when_chosen(document, 'threshold')}", target=target)
     return answers
+
+
+def model_output(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    """Return what the model answers, and from which probability it flags the class in question, as far as it is known."""
+    found = document.by_unit
+    evidence = document.evidence if found is None else found.evidence
+    point = evidence.operating_point if evidence else None
+    if point is None:
+        return texts["answer.output_plain"]
+    where = ("evidence",) if found is None else ("by_unit", "evidence")
+    fitted = bool(document.decision.get("n"))
+    key = "output_as_given" if document.flow is None else "output" if fitted else "output_raw"
+    threshold = format_quantity(at(values, *where, "operating_point", "threshold"), document.language)
+    if found is not None:
+        unit = texts[f"unit.{found.unit}"]
+        return _fill_answer(
+            texts, "output_unit", name=class_label(point.class_name, texts), threshold=threshold, unit=unit
+        )
+    return _fill_answer(texts, key, name=class_label(point.class_name, texts), threshold=threshold)
 
 
 def _by_part(document: ReportDocument, flow: Flow, texts: Mapping[str, str]) -> str:

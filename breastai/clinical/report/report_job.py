@@ -10,7 +10,7 @@ from breastai.clinical.report.report_html import to_html
 from breastai.clinical.report.report_layout import lay_out, report_title
 from breastai.clinical.report.report_markdown import to_markdown
 from breastai.clinical.report.report_page import ReportPage
-from breastai.clinical.report.report_sources import gather, latest_predictions
+from breastai.clinical.report.report_sources import gather, latest_predictions, without_folders
 from breastai.clinical.report.report_texts import texts
 from breastai.clinical.worst_errors import files_of
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
@@ -34,8 +34,9 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
         evaluation = latest_predictions(workspace)
     document, record = gather(workspace, job.run_id, job.language, evaluation)
     words = texts(job.language)
-    document = document.model_copy(update={"checklists": fill_checklists(document, words)})
     pictures = _pictures(document, record, workspace) if job.pictures else {}
+    document = document.model_copy(update={"settings": without_folders(document.settings, workspace)})
+    document = document.model_copy(update={"checklists": fill_checklists(document, words)})
     yield ProgressUpdate(stage="reporting", text=Text("progress.writing_report"))
     blocks = lay_out(document, pictures)
     files = report_files(workspace, job.run_id, job.language, evaluation)

@@ -46,11 +46,13 @@ def flow_and_split(page: ReportPage) -> Iterator[Block]:
     shared = document.split["shared_patients"]
     if document.patients and shared:
         for part in shared:
-            numbers = {"patients": page.count("patients"), "shared": page.count("split", "shared_patients", part)}
+            trained = page.count("flow", "train_patients")
+            trained = page.count("patients") if trained.value is None else trained
+            numbers = {"patients": trained, "shared": page.count("split", "shared_patients", part)}
             told = page.fill("split.patients_shared", part=t[f"part.{part}"], **numbers)
             yield Paragraph(told, "warning")
     elif document.patients:
-        yield page.say("split.patients", patients=page.count("patients"))
+        yield page.say("split.patients")
     else:
         yield Paragraph((t["split.no_patients"],), "warning")
     key = f"split.twins.{document.split['on_leak'] if document.split['groups'] else 'none'}"

@@ -80,7 +80,11 @@ class ReportPage:
 
     @property
     def figure_head(self) -> tuple[str, ...]:
-        return tuple(self.t[f"figures.{name}"] for name in ("figure", "value", "interval", "n"))
+        return self.head_of("images")
+
+    def head_of(self, counted: str) -> tuple[str, ...]:
+        """Return the head of a table of figures; `counted`: what their numbers count, images, patients, breasts or cases."""
+        return (*(self.t[f"figures.{name}"] for name in ("figure", "value", "interval")), self.t[f"counted.{counted}"])
 
     def figure_name(self, name: str) -> str:
         """Return a figure's name in words: auc_roc.malignant@patient is AUC, malignant, by patient."""

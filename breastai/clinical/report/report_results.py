@@ -66,6 +66,8 @@ def at_point(page: ReportPage) -> Iterator[Block]:
         yield Paragraph((t["point.none"],))
         return
     place = ("evidence", "operating_point")
+    if page.document.by_unit is not None:
+        yield page.say("units.images_below", unit=t[f"unit.{page.document.by_unit.unit}"])
     yield crosstab(page)
     caption = page.fill(
         "point.caption", name=page.class_label(point.class_name), threshold=page.at(*place, "threshold")
@@ -93,12 +95,13 @@ def at_point(page: ReportPage) -> Iterator[Block]:
     if evidence.referral is not None:
         yield Heading(t["referral"], 3)
         places: dict[str, tuple[str, ...]] = {"referred": ("referred", "value")}
-        places |= {"error": ("error_among_kept", "value")}
         sets = evidence.referral.error_rate is not None
         places |= {"rate": ("error_rate",), "outside": ("outside", "value")} if sets else {}
         key = "referral.text" if sets else "referral.no_sets"
         found = {name: page.at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
-        yield page.say(key, **found)
+        error = page.at("evidence", "referral", "error_among_kept", "value", kind="percent")
+        kept = page.fill("referral.none_kept" if error.value is None else "referral.kept", error=error)
+        yield Paragraph((*page.fill(key, **found), " ", *kept))
         if evidence.referral.unlike is None:
             yield page.say("referral.unlike_unknown")
         else:
@@ -117,7 +120,7 @@ def calibration(page: ReportPage) -> Iterator[Block]:
     fitted = bool(page.document.decision.get("n"))
     if fitted:
         temperature = page.at("evidence", "calibration", "temperature")
-        yield page.say("calibration.how", temperature=temperature, n=page.count("decision", "n"))
+        yield page.say(_calibration_key(page), temperature=temperature, n=page.count("decision", "n"))
     else:
         yield Paragraph((t["calibration.none" if page.document.flow else "calibration.as_given"],), "warning")
     sides = ("before", "after") if fitted else ("before",)
@@ -128,6 +131,15 @@ def calibration(page: ReportPage) -> Iterator[Block]:
     head = (t["calibration.measure"], *((t["chart.before"], t["chart.after"]) if fitted else (t["figures.value"],)))
     yield Table(head, rows, t["calibration.caption"])
     yield from image_uses(page.values, t, "training", "epoch", "temperature")
+
+
+def _calibration_key(page: ReportPage) -> str:
+    """Return the text of how the probabilities were calibrated: on which images, and whether their prior was moved."""
+    decision = page.document.decision
+    shifted = bool(decision["calibration"]["prior_shift"])
+    if decision.get("fitted_on") == "sample":
+        return "calibration.sample_shift" if shifted else "calibration.sample"
+    return "calibration.how" if shifted else "calibration.temperature"
 
 
 def worst_errors(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypedDict
 
 from pydantic_core import to_jsonable_python
@@ -115,6 +116,20 @@ def gather(
     return document, record
 
 
+def without_folders(settings: dict[str, Any], workspace: Workspace) -> dict[str, Any]:
+    """Return settings in which a path that leads out of the workspace keeps its last name: folders tell of people."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: shown(each) for name, each in value.items()}
+        if isinstance(value, str) and Path(value).is_absolute():
+            path = Path(value)
+            return workspace.relative(path) if path.is_relative_to(workspace.root) else path.name
+        return value
+
+    return {name: shown(value) for name, value in settings.items()}
+
+
 def _latest(records: list[EvaluationRecord]) -> EvaluationRecord | None:
     """Return the latest record on test images, else the latest of any.
 
@@ -226,7 +241,7 @@ def _flow(manifest: Manifest, events: list[Event], record: EvaluationRecord | No
     calibration = loaded[-1].calibration if loaded else {}
     calibration_total = len(manifest.split.calibration_sha256)
     patients = (loaded[-1].patients_by_part if loaded else None) or {}
-    tested = record is not None and record.split == "test"
+    tested = record is not None and _is_own_test(record)
     return Flow(
         found=train_total + val_total + calibration_total + skipped + sum(excluded.values()),
         skipped=skipped,
@@ -248,6 +263,11 @@ def _flow(manifest: Manifest, events: list[Event], record: EvaluationRecord | No
     )
 
 
+def _is_own_test(record: EvaluationRecord) -> bool:
+    """Say whether the run's own test images were judged, and not a test part from elsewhere; older records don't tell."""
+    return (record.split if record.used_for is None else record.used_for.figures) == "test"
+
+
 def _fingerprints(manifest: Manifest, record: EvaluationRecord | None) -> dict[str, str]:
     found = {
         "train": fingerprint(manifest.split.train_sha256),
@@ -265,11 +285,16 @@ def _audit(events: list[Event]) -> AuditSummary | None:
     return AuditSummary(
         images=last.images,
         groups=last.groups_total,
-        contradicting=sum(group.contradicts for group in last.groups),
-        across=sum(group.crosses for group in last.groups),
+        contradicting=_of_all(last.groups_contradicting, [group.contradicts for group in last.groups]),
+        across=_of_all(last.groups_crossing, [group.crosses for group in last.groups]),
         # Names of files may tell of patients: counts are enough.
         findings=[finding.model_copy(update={"files": []}) for finding in last.findings],
     )
+
+
+def _of_all(number: int | None, listed: Sequence[bool]) -> int:
+    """Return the number of all groups; journals of before tell of those listed alone."""
+    return sum(listed) if number is None else number
 
 
 def _training(manifest: Manifest, events: list[Event]) -> dict[str, Any]:

@@ -3,10 +3,17 @@
 from collections.abc import Iterator
 
 from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inlines, Paragraph, Table
-from breastai.clinical.report.report_caveats import patients_at_threshold, when_chosen
+from breastai.clinical.report.report_caveats import (
+    image_uses,
+    is_optimistic,
+    judged_images,
+    patients_at_threshold,
+    when_chosen,
+)
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_texts import finding_text, translate_sentence
-from breastai.clinical.report.report_units import unit_rows
+from breastai.clinical.report.report_units import unit_rows, units_at_threshold
+from breastai.domain.records import ImageUse
 
 _CALIBRATION = ("slope", "intercept", "observed_expected")
 
@@ -18,16 +25,17 @@ def summary(page: ReportPage) -> Iterator[Block]:
     yield from _made(page)
     if document.evidence is None or document.evaluation is None:
         yield Paragraph((t["summary.not_judged"],), "warning")
+        yield from limits(page)
         return
     yield page.say(
         "summary.judged" if document.evidence.patients is None else "summary.judged_patients",
         n=page.count("evidence", "n"),
         patients=page.count("evidence", "patients"),
-        what=page.t.get(f"part.{document.evaluation['split']}", document.evaluation["data"]),
+        what=judged_images(document, t),
     )
     if document.evaluation["opened"] is not None:
         yield page.say("summary.opened", opened=page.count("evaluation", "opened"))
-    if document.flow is not None and document.evaluation["split"] != "test":
+    if document.flow is not None and is_optimistic(document):
         yield Paragraph((t["summary.not_test"],), "warning")
     yield main_figures(page)
     yield from plain_words(page)
@@ -45,7 +53,9 @@ def _made(page: ReportPage) -> Iterator[Block]:
         return
     size = page.count("model", "image_size")
     yield page.say("summary.model", architecture=model["architecture"], size=size, classes=names)
-    yield page.say("summary.data", train=page.count("flow", "train_total"), val=page.count("flow", "val_total"))
+    apart = bool(page.flow.calibration_total)
+    numbers = {part: page.count("flow", f"{part}_total") for part in ("train", "val", "calibration")}
+    yield page.say("summary.data_calibration" if apart else "summary.data", **numbers)
 
 
 def main_figures(page: ReportPage) -> Table:
@@ -58,18 +68,20 @@ def main_figures(page: ReportPage) -> Table:
     found = page.document.by_unit
     rows = [] if found is None else unit_rows(page, f", {page.t[f'units.by.{found.unit}']}")
     for pool in pools:
-        where = f", {page.t['summary.by_patient']}" if pool else ""
+        where = f", {page.t[f'summary.by_patient.{evidence.by_patient.score}']}" if pool and evidence.by_patient else ""
         areas = [name for name in (f"auc_roc.{each}{pool}" for each in names) if name in evidence.figures]
         rows += [page.row(page.figure_name(name) + where, "evidence", "figures", name) for name in areas]
         for figure in ("sensitivity", "specificity") if point else ():
             name = f"{figure}_at_operating_point.{point.class_name}{pool}" if point else ""
             if name in evidence.figures:
-                rows.append(page.row(page.t[f"metric.{figure}"] + where, "evidence", "figures", name))
+                words = page.t[f"metric.{figure}_at_operating_point"]
+                rows.append(page.row(words + where, "evidence", "figures", name))
     if target is not None:
         place = ("evidence", "target", "calibration")
         rows += [page.row(page.t[f"target.{name}"], *place, name) for name in _CALIBRATION]
     caption = page.t["summary.figures"].format(name=page.class_list(names))
-    return Table(page.figure_head, tuple(rows), caption, widths=(0.52, 0.14, 0.22, 0.12))
+    counted = "cases" if len(pools) > 1 or found else "images"
+    return Table(page.head_of(counted), tuple(rows), caption, widths=(0.52, 0.14, 0.22, 0.12))
 
 
 def limits(page: ReportPage) -> Iterator[Block]:
@@ -77,13 +89,20 @@ def limits(page: ReportPage) -> Iterator[Block]:
     audit, t = page.document.audit, page.t
     findings = audit.findings if audit else []
     found: list[Inlines] = [(finding_text(each, page.language),) for each in findings if each.severity != "info"]
-    if not page.document.patients:
+    evidence = page.document.evidence
+    if page.document.flow is not None and not page.document.patients:
         found.append((t["split.no_patients"],))
+    elif evidence is not None and evidence.patients is None:
+        found.append((t["limits.judged_unknown"],))
+    if page.document.flow is not None and audit is None:
+        found.append((t["limits.no_audit"],))
     if page.document.flow is None:
         found.append((t["limits.elsewhere"],))
     for part in page.document.split.get("shared_patients", ()):
         shared = page.count("split", "shared_patients", part)
         found.append(page.fill("limits.shared", part=t[f"part.{part}"], shared=shared))
+    used = [] if page.document.flow is None else image_uses(page.values, t, *ImageUse.model_fields)
+    found += [each.text for each in used if isinstance(each, Paragraph) and each.role == "warning"]
     yield Heading(t["limits"], 3)
     if found:
         yield Bullets(tuple(found))
@@ -95,8 +114,11 @@ def plain_words(page: ReportPage) -> Iterator[Block]:
     """Yield the operating point in plain words."""
     document, t = page.document, page.t
     point = document.evidence.operating_point if document.evidence else None
+    yield from units_at_threshold(page)
     if point is None:
         return
+    if document.by_unit is not None:
+        yield page.say("units.images_below", unit=t[f"unit.{document.by_unit.unit}"])
     place = ("evidence", "operating_point")
     if document.per_hundred is not None:
         numbers = {name: page.count("per_hundred", name) for name in type(document.per_hundred).model_fields}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
+from breastai.clinical.report.report_caveats import image_uses
 from breastai.clinical.report.report_page import ReportPage
 
 _PLACE = ("by_unit", "evidence")
@@ -33,8 +34,11 @@ def units(page: ReportPage) -> Iterator[Block]:
     if target is not None:
         place = (*_PLACE, "target", "calibration")
         rows += [page.row(t[f"target.{name}"], *place, name) for name in _CALIBRATION]
-    yield Table(page.figure_head, tuple(rows), t["units.figures"], widths=(0.52, 0.14, 0.22, 0.12))
-    yield from _at_threshold(page)
+    yield Table(page.head_of(found.unit), tuple(rows), t["units.figures"], widths=(0.52, 0.14, 0.22, 0.12))
+    if found.evidence.operating_point is None:
+        yield Paragraph((t["point.none"],))
+    yield from units_at_threshold(page)
+    yield from image_uses(page.values, t, "training", "epoch", "temperature", "threshold")
 
 
 def unit_rows(page: ReportPage, where: str = "") -> list[tuple[Inlines, ...]]:
@@ -48,15 +52,18 @@ def unit_rows(page: ReportPage, where: str = "") -> list[tuple[Inlines, ...]]:
     rows = [page.row(page.figure_name(name) + where, *_PLACE, "figures", name) for name in areas]
     if point is not None:
         place = (*_PLACE, "operating_point", "figures")
-        rows += [page.row(page.t[f"metric.{name}"] + where, *place, name) for name in ("sensitivity", "specificity")]
+        rows += [
+            page.row(page.t[f"metric.{name}_at_operating_point"] + where, *place, name)
+            for name in ("sensitivity", "specificity")
+        ]
     return rows
 
 
-def _at_threshold(page: ReportPage) -> Iterator[Block]:
+def units_at_threshold(page: ReportPage) -> Iterator[Block]:
+    """Yield the decisions by breast, exam or patient counted at their threshold; nothing where there is none."""
     found, t = page.document.by_unit, page.t
     point = found.evidence.operating_point if found else None
     if found is None or point is None:
-        yield Paragraph((t["point.none"],))
         return
     place = (*_PLACE, "operating_point")
     counts = {name: page.count(*place, name) for name in ("missed", "positives", "called", "negatives")}

@@ -110,7 +110,7 @@ def judge(
         opened=opened,
         skipped=len(asked.skipped),
         uses=image_use(manifest, images.hashes),
-        rests_on=used_for(manifest.decision, split),
+        rests_on=used_for(manifest.decision, own_part(asked, workspace, split), weights=_weights_from(manifest)),
         notes=[*_notes(asked, opened, split), *parted.notes],
         overlap=asked.overlap,
         class_match=match,
@@ -211,6 +211,33 @@ def _cases(asked: LabelledPredictions, subgroups: Mapping[str, Sequence[str]]) -
         novelty=asked.novelty,
         subgroups=subgroups,
     )
+
+
+def own_part(asked: LabelledPredictions, workspace: Workspace, split: str | None) -> str | None:
+    """Return which part of the run's own images was judged, whatever its place is called; None for images from elsewhere.
+
+    Test images leave no trace in a run: they are its own in the folder it was given, or beside those it learnt from.
+    """
+    manifest, judged = asked.loaded.manifest, set(asked.images.hashes)
+    parts = {
+        "train": [*manifest.split.train_sha256, *manifest.split.calibration_sha256],
+        "val": manifest.split.val_sha256,
+    }
+    parts["train_and_val"] = [*parts["train"], *parts["val"]]
+    own = next((part for part, hashes in parts.items() if judged and judged <= set(hashes)), None)
+    if own is not None:
+        return own
+    if split in parts:
+        return split if judged & set(parts[split]) else None
+    data, root = manifest.config.data, asked.root.resolve()
+    learnt = workspace.resolve(data.train_dir).resolve()
+    tested = None if data.test_dir is None else workspace.resolve(data.test_dir).resolve()
+    beside = root in (tested, learnt) or root.parent == learnt.parent
+    return split if split == "test" and beside else None
+
+
+def _weights_from(manifest: Manifest) -> str:
+    return "train" if manifest.adapted_from is None else "train_and_sample"
 
 
 def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:

@@ -138,7 +138,7 @@ def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace
     )
     novelty = _fit_novelty(now, clusters)
     limit = None if novelty is None else novelty.limit
-    common = {"fitted_on": "out_of_fold", "modalities": manifest.decision.modalities}
+    common = {"fitted_on": "sample", "modalities": manifest.decision.modalities}
     rule = rule.model_copy(update={"novelty": limit, **common})
     adaptation = _record(loaded, asked, drawn, found, layers, job).model_copy(
         update={"novelty_images": None if limit is None else limit.n}

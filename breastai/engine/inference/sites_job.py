@@ -22,7 +22,7 @@ from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import ClassMapInvalid, InputError
 from breastai.domain.events import Event, SitesEvaluated
 from breastai.domain.jobs import EvaluateSites
-from breastai.domain.records import EvaluationRecord, Figure
+from breastai.domain.records import EvaluationRecord, Figure, RulePart
 from breastai.domain.site_records import InternalSet, LocalSample, PooledFigure, SiteResult, SitesRecord
 from breastai.domain.text import Text
 from breastai.engine.inference.evaluation_job import checkpoint_of, judge
@@ -87,7 +87,7 @@ def evaluate_sites(job: EvaluateSites, workspace: Workspace) -> Iterator[Event]:
         internal_n=None if internal is None else len(internal.judged),
         sites=results,
         pooled={name: pooled for name in _names(point, _POOLED) if (pooled := _pooled(results, name)) is not None},
-        notes=_notes(internal, hashes),
+        notes=_notes(internal, hashes, manifest.decision.fitted_on),
     )
     path = save_sites(workspace, whole)
     known = [
@@ -250,9 +250,11 @@ def _pooled(results: Sequence[SiteResult], name: str) -> PooledFigure | None:
     return pool_figures([result.figures[name] for result in results if name in result.figures])
 
 
-def _notes(internal: Internal | None, hashes: Sequence[set[str]]) -> list[Text]:
+def _notes(internal: Internal | None, hashes: Sequence[set[str]], fitted_on: RulePart) -> list[Text]:
     notes = [Text("note.sites_frozen")]
-    notes.append(Text("note.no_internal") if internal is None else Text(f"note.internal_{internal.which}"))
+    which = None if internal is None else internal.which
+    of_epoch = which == "validation" and fitted_on != "val"
+    notes.append(Text("note.no_internal" if which is None else f"note.internal_{which}{'_epoch' if of_epoch else ''}"))
     twice = sum(map(len, hashes)) - len(set().union(*hashes))
     if twice:
         notes.append(Text("note.sites_share", {"count": twice}))

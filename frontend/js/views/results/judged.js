@@ -51,7 +51,7 @@
     const counted =
       pooled.positives === null
         ? null
-        : make("p", { text: t("pooling.counted", { name: numbers.name, positives: format.integer(pooled.positives), missed: format.integer(pooled.missed), negatives: format.integer(pooled.negatives), flagged: format.integer(pooled.flagged) }) });
+        : make("p", { text: t(`pooling.counted.${pooled.score}`, { name: numbers.name, positives: format.integer(pooled.positives), missed: format.integer(pooled.missed), negatives: format.integer(pooled.negatives), flagged: format.integer(pooled.flagged) }) });
     return section(caption, make("p", { class: "muted", text: t(rule, numbers) }), counted, figuresTable(caption, figures, true, "evaluation.n_patients"));
   }
 
