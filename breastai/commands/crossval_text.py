@@ -47,7 +47,8 @@ def _search_lines(member: StudyMember) -> list[str]:
 
 def crossval_lines(result: CrossvalResult) -> list[str]:
     """Return what a cross-validation showed."""
-    key = "cli.crossval.grouped" if result.grouped else "cli.crossval.single"
+    kept = "grouped" if result.patients_known else "alone" if result.units is None else "duplicates"
+    key = f"cli.crossval.{kept if result.grouped else 'single'}"
     lines = [f"\n{say(key, cases=result.cases)}"]
     for name, figure in result.figures.items():
         if name in ("accuracy", "balanced_accuracy", "f1_macro", "cohen_kappa") or name.startswith("auc_roc"):

@@ -1,6 +1,7 @@
 """What a report states: of which images, counted in what, and never against another statement of the same report."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -264,3 +265,26 @@ def test_patients_who_train_are_counted_without_those_of_other_parts(judged: Rep
     assert "Images of 35 patients train the model. 3 of them" in words_of(methods(ReportPage(document)))
     document = document.model_copy(update={"split": {**split, "shared_patients": {}}})
     assert "Patients are known" in words_of(methods(ReportPage(document)))
+
+
+def test_duplicates_are_said_to_be_absent_only_where_they_were_looked_for(not_judged: ReportDocument) -> None:
+    none = not_judged.model_copy(update={"split": {**not_judged.split, "groups": 0}})
+    assert "No identical or near-identical images were found" in words_of(methods(ReportPage(none)))
+    unknown = none.model_copy(update={"audit": None})
+    said = words_of(methods(ReportPage(unknown)))
+    assert "No identical" not in said and "were not looked for" in said
+
+
+def test_a_part_named_like_its_place_is_said_once(judged: ReportDocument) -> None:
+    opening = {"data": "test", "split": "test", "created": "2026-03-01T11:00:00+00:00", "n": 3, "opened": 1}
+    said = words_of(methods(ReportPage(judged.model_copy(update={"openings": [opening]}))))
+    assert "test (test)" not in said and "test" in said.splitlines()
+
+
+def test_french_has_its_space_before_each_semicolon(judged: ReportDocument, not_judged: ReportDocument) -> None:
+    for document in (judged, not_judged):
+        page = ReportPage(document.model_copy(update={"language": "fr"}))
+        told = words_of(
+            [*summary(page), *methods(page), *results(page, {}), *appendices(page), *model_card(page)], "fr"
+        )
+        assert re.findall(r"[^\u00a0\u202f]; ", told) == []

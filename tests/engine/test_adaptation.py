@@ -20,6 +20,7 @@ from breastai.engine.inference.site_adaptation import adapt_model
 from breastai.engine.network.checkpoint_io import load_checkpoint
 from breastai.engine.network.norm_statistics import PRIOR_IMAGES, move_norms, norm_layers
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
+from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 
 
@@ -114,8 +115,11 @@ def test_a_sample_of_few_patients_gives_no_limit_and_that_is_said(
     asked = ["adapt", "run", "--data", str(site), "--local-sample", "6", "--name", "few", "--workspace"]
     assert run([*asked, str(trained.root)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "too few patients for a limit of its own" in shown and "can't tell images unlike those" in shown
-    assert read_manifest(find_checkpoint(trained, "few/best")).decision.novelty is None
+    assert "too few patients for a limit of its own" in shown and "can't tell which images are unlike those" in shown
+    rule = read_manifest(find_checkpoint(trained, "few/best")).decision
+    assert rule.novelty is None and rule.fitted_on == "sample"
+    used = read_evaluations(trained, "few")[-1][1].used_for
+    assert used is not None and (used.weights, used.threshold, used.figures) == ("train_and_sample", "sample", "own")
 
 
 def test_every_class_is_in_the_sample_however_few_its_patients(trained: Workspace, site: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
+from breastai.commands.crossval_text import crossval_lines
 from breastai.commands.display import Display
 from breastai.commands.language import error_text, set_language
 from breastai.domain.comparison_record import NonInferiority
@@ -13,6 +14,7 @@ from breastai.domain.errors import CommandInvalid, DataNotFound, TargetClassNeed
 from breastai.domain.event_messages import decode_event, encode_event, error_event
 from breastai.domain.events import Comparison, DataLoaded, Error, Event, Log, Prediction, TrainingStarted
 from breastai.domain.records import Figure, PairedFigure
+from breastai.domain.study import CrossvalResult
 from breastai.domain.text import Text
 
 EVENTS: list[tuple[Event, list[str]]] = [
@@ -82,3 +84,26 @@ def test_an_error_names_the_option_that_mends_it_on_the_command_line_alone(langu
     assert error_text(error).endswith('--set "evaluation.target_class=2"')
     assert "--set" not in str(error)
     set_language("en")
+
+
+@pytest.mark.parametrize(
+    ("units", "known", "grouped", "said", "not_said"),
+    [
+        (9, True, True, "patients and duplicates whole", "unknown"),
+        (9, False, True, "groups of duplicates whole, patients unknown", "patients and duplicates"),
+        (None, False, True, "patients unknown, no duplicates found", "whole"),
+        (None, False, False, "dealt one by one", "whole"),
+    ],
+)
+def test_what_a_cross_validation_kept_whole_is_said_as_far_as_it_was_known(
+    units: int | None, known: bool, grouped: bool, said: str, not_said: str
+) -> None:
+    counts = {"a": 6, "b": 6}
+    at_thresholds = {"sensitivity": Figure(value=0.5, n=12)}
+    result = CrossvalResult(
+        class_names=["a", "b"], cases=12, predictions=24, counts=counts, units=units, patients_known=known, grouped=grouped,
+        figures={}, at_thresholds=at_thresholds, target_class="a", confusion_matrix=[[6, 0], [0, 6]], spread={}, record="x",
+    )  # fmt: skip
+    head, *lines = crossval_lines(result)
+    assert said in head and not_said not in head
+    assert any("of 12 answers" in line for line in lines)  # of 6 images, held out in each of two repeats

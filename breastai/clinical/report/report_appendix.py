@@ -36,7 +36,9 @@ def card(page: ReportPage) -> Iterator[Block]:
     model = document.model
     classes = page.class_list(model["class_names"])
     judged = document.evidence is not None
-    described = f"{model['architecture']}; {initial_weights(model['pretrained'], t)}; {classes}; {model['checkpoint']}"
+    described = t["answer.and"].join(
+        (model["architecture"], initial_weights(model["pretrained"], t), classes, model["checkpoint"])
+    )
     rows: list[tuple[Inlines, Inlines]] = [
         ((t["card.purpose"],), (t["card.purpose_text"].format(notice=document.notice),)),
         ((t["card.not"],), (t["card.not_text"],)),
@@ -46,7 +48,7 @@ def card(page: ReportPage) -> Iterator[Block]:
     if document.evidence is not None:
         parts: list[Inline] = []
         for name in document.evidence.class_names:
-            parts += [f"{page.figure_name(f'auc_roc.{name}')} ", *page.figure_text(f"auc_roc.{name}"), "; "]
+            parts += [f"{page.figure_name(f'auc_roc.{name}')} ", *page.figure_text(f"auc_roc.{name}"), t["answer.and"]]
         rows.append(((t["figures"],), tuple(parts[:-1])))
     rows.append(((t["card.limits"],), (t["card.limits_text" if judged else "card.limits_not_judged"],)))
     yield Table((t["card.field"], t["card.text"]), tuple(rows), t["card"], widths=(0.25, 0.75))

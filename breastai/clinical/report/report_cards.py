@@ -48,7 +48,7 @@ def _facts(page: ReportPage) -> Iterator[tuple[Inlines, Inlines]]:
     yield (t["card.not"],), (t["card.not_text"],)
     yield (
         (t["card.model"],),
-        (f"{model['architecture']}; {model['checkpoint']}; {page.class_list(model['class_names'])}",),
+        (t["answer.and"].join((model["architecture"], model["checkpoint"], page.class_list(model["class_names"]))),),
     )
     yield (t["checklist.initialization"],), (initial_weights(model["pretrained"], t),)
     yield (t["fingerprint.weights"],), (f"SHA-256 {model['sha256']}",)

@@ -55,7 +55,8 @@ def flow_and_split(page: ReportPage) -> Iterator[Block]:
         yield page.say("split.patients")
     else:
         yield Paragraph((t["split.no_patients"],), "warning")
-    key = f"split.twins.{document.split['on_leak'] if document.split['groups'] else 'none'}"
+    looked = "none" if document.audit is not None else "unknown"
+    key = f"split.twins.{document.split['on_leak'] if document.split['groups'] else looked}"
     role = "warning" if document.split["on_leak"] == "continue" and document.split["groups"] else "plain"
     yield Paragraph(page.fill(key, groups=page.count("split", "groups")), role)  # type: ignore[arg-type]
     for part in document.split["shared_groups"]:
@@ -136,7 +137,7 @@ def training(page: ReportPage) -> Iterator[Block]:
 
 def _opened(data: str, split: str | None, texts: Mapping[str, str]) -> str:
     """Return which images were opened: their place, and their part where the place does not say it."""
-    return data if split is None or data.endswith(f"/{split}") else f"{data} ({texts[f'part.{split}']})"
+    return data if split is None or f"/{data}".endswith(f"/{split}") else f"{data} ({texts[f'part.{split}']})"
 
 
 def used_for(page: ReportPage) -> Iterator[Block]:

@@ -274,6 +274,8 @@ def _fingerprints(manifest: Manifest, record: EvaluationRecord | None) -> dict[s
         "val": fingerprint(manifest.split.val_sha256),
         "weights": manifest.sha256,
     }
+    if manifest.split.calibration_sha256:
+        found["calibration"] = fingerprint(manifest.split.calibration_sha256)
     return found | ({"evaluated": record.fingerprint} if record and record.fingerprint else {})
 
 

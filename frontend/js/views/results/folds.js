@@ -16,6 +16,12 @@
     return POOLED.indexOf(full.split(".")[0]);
   }
 
+  /** What was kept in one fold, by the key of its sentence. @param {Wire.CrossvalResult} found */
+  function keptWhole({ grouped, patients_known: known, units }) {
+    if (!grouped) return "ungrouped";
+    return known ? "grouped" : units === null ? "alone" : "duplicates";
+  }
+
   /** @param {Wire.Study} study @param {Wire.StudyMember} member */
   function titleOf(study, { fold, repeat, values }) {
     if (study.kind === "seeds") return t("seeds.seed", { seed: String(values["system.seed"]) });
@@ -93,7 +99,7 @@
       .map(([full, figure]) => [BreastAI.views.evaluation.wordsOf(full), figure]));
     const called = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.at_thresholds).map(([figure, value]) => [make("span", { text: t(`metric.${figure}`) }), value]));
     return [
-      make("p", { text: t(found.grouped ? "crossval.grouped" : "crossval.ungrouped", { n: format.integer(found.cases) }), class: found.grouped ? "" : "banner warning" }),
+      make("p", { text: t(`crossval.${keptWhole(found)}`, { n: format.integer(found.cases) }), class: found.grouped ? "" : "banner warning" }),
       make("p", { class: "muted" }, `${t("crossval.counts", { n: format.integer(found.predictions) })}${found.units === null ? "" : t("crossval.units", { n: format.integer(found.units) })}${t("mark.colon")}`, ...countsOf(found.counts)),
       found.tuned ? make("p", { text: t("crossval.tuned") }) : null,
       figuresTable(t("crossval.pooled"), pooled),
