@@ -153,6 +153,8 @@ def _difference(value: float, drawn: npt.NDArray[np.floating[Any]], site: Judged
     flag: IntervalFlag | None = "few_patients" if few else "often_undefined" if len(usable) < len(drawn) / 2 else None
     if flag is not None:
         return Figure(value=value, n=len(site), flag=flag)
+    if usable.min() == usable.max():  # as where both find all: chance is no narrower for that
+        return Figure(value=value, n=len(site), flag="no_variation")
     low, high = np.quantile(usable, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]).tolist()
     return Figure(value=value, low=min(value, low), high=max(value, high), n=len(site))
 

@@ -32,11 +32,8 @@ def sites_lines(event: SitesEvaluated) -> Iterator[Text | Table]:
         if site.local_sample is not None:
             yield from _local_sample(site.data, site.local_sample)
     for site in event.sites:
-        for note in site.notes:
-            if str(getattr(note, "code", "")).startswith(
-                ("note.classes", "note.one_class", "note.trained", "log.seen")
-            ):
-                yield Text(say("sites.note", site=site.data, text=note))
+        for note in site.told_notes:
+            yield Text(say("sites.note", site=site.data, text=note))
     for note in event.notes:
         yield Text(say("cli.note", text=note))
 

@@ -34,6 +34,19 @@ class PointOnRest(Stored):
     )
 
 
+# What the notes of a site must not leave out: how its classes were taken, and what the model has seen of its images.
+_TOLD_OF_SITES = (
+    "note.classes",
+    "note.one_class",
+    "note.trained",
+    "note.validated",
+    "note.chose_epoch",
+    "note.calibrated",
+    "note.units",
+    "log.evaluation.",
+)
+
+
 class LocalSample(Stored):
     """What labelled cases of a site would change: drawn by patient, used to fit, and kept out of all figures here."""
 
@@ -120,6 +133,11 @@ class SiteResult(Stored):
     local_sample: LocalSample | None = None
     record: str | None = Field(None, description="The file with all the evidence of this site.")
     notes: list[Text | str] = []
+
+    @property
+    def told_notes(self) -> list[Text | str]:
+        """The notes that stand beside the figures of a site; the others are of the model, and the same for every site."""
+        return [note for note in self.notes if str(getattr(note, "code", "")).startswith(_TOLD_OF_SITES)]
 
 
 class PooledFigure(Stored):

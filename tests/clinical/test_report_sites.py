@@ -63,7 +63,11 @@ def record() -> SitesRecord:
         ],
         modalities={"US": 80},
         local_sample=sample,
-        notes=[Text("note.one_class", {"name": "malignant"})],
+        notes=[
+            Text("note.one_class", {"name": "malignant"}),
+            Text("log.evaluation.patients_train", {"count": 28, "patients": 11}),
+            Text("note.own_split", {"split": "by hand"}),
+        ],
     )
     return SitesRecord(
         notice="",
@@ -99,4 +103,16 @@ def test_a_report_has_a_row_for_each_site_and_its_numbers_are_those_of_the_json(
         assert found == value
     words = " ".join(reader.words)
     assert "hospital_b" in words and "hospital_c" in words
+    told = "".join(reader.words)
+    # What the model has seen of a site's images stands beside its figures; the interval is the difference's own.
+    assert "28" in told and "(11)" in told and "by hand" not in told
+    shown = {
+        tuple(path[-2:]): text
+        for path, _, text in reader.numbers
+        if path[-3:-1] == ["0", "difference"] or "drift" in path
+    }
+    assert shown[("difference", "value")] in ("\N{MINUS SIGN}0.100", "\N{MINUS SIGN}0,100")
+    assert {"en": "; difference ", "fr": "écart "}[language] in told
+    assert {"en": "local sample, patients: ", "fr": "échantillon local, patients\N{NO-BREAK SPACE}: "}[language] in told
+    assert {"en": "a new site", "fr": "un nouveau site"}[language] not in told  # two sites promise no third
     assert ("re-fitted on the local sample" if language == "en" else "réajusté sur l’échantillon local") in words

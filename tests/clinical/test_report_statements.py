@@ -26,7 +26,7 @@ from breastai.clinical.report.report_caveats import judged_images
 from breastai.clinical.report.report_checklists import fill_checklists
 from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_methods import methods
-from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_page import ReportPage, flat
 from breastai.clinical.report.report_results import results
 from breastai.clinical.report.report_sources import gather, without_folders
 from breastai.clinical.report.report_summary import limits, main_figures, plain_words, summary
@@ -250,6 +250,13 @@ def test_settings_name_no_folder_outside_the_workspace(tmp_path: Path) -> None:
     inside, outside = str(workspace.root / "data" / "train"), "/home/dupont/patients/train"
     found = without_folders({"data": {"train_dir": inside, "val_dir": outside, "n": 3}, "name": "a/b"}, workspace)
     assert found == {"data": {"train_dir": "data/train", "val_dir": "train", "n": 3}, "name": "a/b"}
+
+
+def test_a_setting_of_several_values_is_listed_as_people_list_them() -> None:
+    assert dict(flat({"evaluation": {"ordered_classes": ["a", "b"], "tta": False}})) == {
+        "evaluation.ordered_classes": "a, b",
+        "evaluation.tta": "False",
+    }
 
 
 def test_a_number_that_rounds_to_nothing_has_no_sign() -> None:

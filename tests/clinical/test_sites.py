@@ -238,3 +238,15 @@ def test_a_share_of_none_or_all_has_half_a_case_more_on_either_side(n: int) -> N
     logit, variance = special.logit(0.5 / (n + 1)), 1 / 0.5 + 1 / (n + 0.5)
     assert logit_of(share(0, n)) == (pytest.approx(logit), pytest.approx(variance))
     assert logit_of(share(n, n)) == (pytest.approx(-logit), pytest.approx(variance))
+
+
+def test_a_difference_that_no_draw_changes_has_no_interval_of_nothing() -> None:
+    labels = np.arange(40) % 2
+    sure = np.where(labels == 1, 0.9, 0.1)
+    judged = JudgedSet(
+        labels, np.stack([1 - sure, sure], axis=1), ("benign", "malignant"), None, {"size": np.full(40, 64.0)}
+    )
+    found = differences(judged, judged, FrozenPoint("malignant", 0.5), draws=50)
+    for figure in (*found.values(), *(row.difference for row in input_drift(judged, judged, draws=50))):
+        assert figure is not None
+        assert (figure.value, figure.low, figure.high, figure.flag) == (0.0, None, None, "no_variation")

@@ -184,7 +184,7 @@ def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage
     screening = body.locator("tr", has_text="dépistage")
     expect(screening.locator("td")).to_have_text(["0,5\u00a0%", "0,310 0,210 à 0,310", "0,310 0,210 à 0,310"])
     for text in (
-        "Images de la classe malin parmi celles qui ont servi à choisir le seuil\u00a0: 30 seulement", "Patients avec des images de plusieurs classes\u00a0: 7 sur 51", "Température de 1,200", "benign 0,25", "Perte logarithmique0,300",
+        "Images de la classe malin parmi celles qui ont servi à choisir le seuil\u00a0: 30 seulement", "Patients avec des images de plusieurs classes\u00a0: 7 sur 51", "Température de 1,200", "bénin 0,25", "Perte logarithmique0,300",
         "taux d’erreur de 5", "Cas renvoyés0,4200,320 à 0,420", "le fichier est vide", "abababababababab",
         "logs/run/evaluations/1.json", "Patients51",
     ):  # fmt: skip

@@ -116,7 +116,7 @@ def flat(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, str]
         if isinstance(value, Mapping):
             yield from flat(value, f"{place}{key}.")
         elif value is not None:
-            yield f"{place}{key}", str(value)
+            yield f"{place}{key}", ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _begins(name: str, known: str) -> bool:

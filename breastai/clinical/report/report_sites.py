@@ -49,9 +49,9 @@ class _SiteTables:
             if site.local_sample is not None and site.local_sample.points:
                 yield from self._local_sample(place)
         for site in sites.sites:
-            for note in site.notes:
-                if str(getattr(note, "code", "")).startswith(("note.classes", "note.one_class", "note.trained")):
-                    yield Paragraph((f"{site.data}: ", translate_sentence(note, self._language)), "caption")
+            for note in site.told_notes:
+                told = fill(self._t["note"], site=site.data, text=translate_sentence(note, self._language))
+                yield Paragraph(told, "caption")
         for note in sites.notes:
             yield Paragraph((translate_sentence(note, self._language),), "caption")
 
@@ -66,7 +66,8 @@ class _SiteTables:
                 ((self._t["pooled"],), ("",), *(self._pooled(name, "value", "low", "high") for name in self._names))
             )
             ahead = (self._pooled(name, None, "prediction_low", "prediction_high") for name in self._names)
-            rows.append(((self._t["new_site"],), ("",), *ahead))
+            cells = list(ahead)
+            rows += [((self._t["new_site"],), ("",), *cells)] if any(cell != ("",) for cell in cells) else []
         head = (self._t["site"], self._words["figures.n"], *(self._t[name.partition(".")[0]] for name in self._names))
         return Table(head, tuple(rows), self._t[caption])
 
@@ -93,10 +94,12 @@ class _SiteTables:
                     cells.append(("",))
                     continue
                 path = ("sites", "sites", place, "drift", numbers[name])
-                cell: list[Inline] = [at(self._values, *path, "site", kind="plain" if name == "size" else "figure")]
+                cell: Inlines = (at(self._values, *path, "site", kind="plain" if name == "size" else "figure"),)
                 if site.drift[numbers[name]].difference is not None:
-                    cell += [" (", *interval(self._values, self._words, *path, "difference"), ")"]
-                cells.append(tuple(cell))
+                    change = at(self._values, *path, "difference", "value")
+                    bounds = interval(self._values, self._words, *path, "difference")
+                    cell = fill(self._t["drift_change"], site=cell, change=change, interval=bounds)
+                cells.append(cell)
             modalities: list[Inline] = []
             for modality in site.modalities:
                 counted = at(self._values, "sites", "sites", place, "modalities", modality, kind="integer")
@@ -114,7 +117,8 @@ class _SiteTables:
             name: at(self._values, *path, field, kind="integer")
             for name, field in (("units", "units"), ("positives", "positive_units"), ("rest", "rest_images"))
         }
-        yield Paragraph(fill(self._t["sample_report"], site=site.data, **counted))
+        unit = self._t[f"sample_unit.{sample.unit}"]
+        yield Paragraph(fill(self._t["sample_report"], site=site.data, unit=unit, **counted))
         rows: list[tuple[Inlines, ...]] = []
         for number, point in enumerate(sample.points):
             own = (*path, "points", number)

@@ -95,7 +95,7 @@
       found.target_class === null
         ? null
         : make("p", { class: "banner", text: t("sites.frozen_point", { name: BreastAI.i18n.className(found.target_class), threshold: format.figure(found.threshold), target: format.percent(found.target_sensitivity ?? 0, 0) }) });
-    const own = found.sites.flatMap((site) => site.notes.filter((note) => typeof note !== "string" && /^(note\.(classes|one_class|trained)|log\.seen)/.test(note.code)).map((note) => make("li", {}, name(site.data), t("mark.colon"), said(note))));
+    const own = found.sites.flatMap((site) => site.notes.filter((note) => typeof note !== "string" && /^(note\.(classes|one_class|trained|validated|chose_epoch|calibrated|units)|log\.evaluation\.)/.test(note.code)).map((note) => make("li", {}, name(site.data), t("mark.colon"), said(note))));
     return [
       make("p", {}, name(found.checkpoint)),
       point,
