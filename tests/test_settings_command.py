@@ -88,14 +88,26 @@ def test_what_is_like_no_setting_is_put_right_by_none() -> None:
     assert "did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name, each in GROUP.commands.items() if not hasattr(each, "commands")])
+COMMANDS = {
+    name: command
+    for called, each in GROUP.commands.items()
+    for name, command in (
+        {f"{called} {below}": command for below, command in each.commands.items()}
+        if hasattr(each, "commands")
+        else {called: each}
+    ).items()
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_examples_that_it_understands(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert EXAMPLES[name]
     for line in EXAMPLES[name]:
-        _, called, *arguments = shlex.split(line)
-        if "--help" not in arguments:
-            GROUP.commands[called].make_context(called, arguments)
-    assert run([name, "--help"]) == 0
+        words = shlex.split(line)[1:]
+        called = next(each for each in (" ".join(words[:2]), words[0]) if each in COMMANDS)
+        if "--help" not in words:
+            COMMANDS[called].make_context(called, words[len(called.split()) :])
+    assert run([*name.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f"  {line}\n" in f"{shown}\n" for line in EXAMPLES[name])
 

@@ -52,6 +52,23 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "runs": ("breastai runs", "breastai runs --prune", "breastai runs --prune --yes"),
     "sample-data": ("breastai sample-data data",),
     "backup": ("breastai backup", "breastai backup --list"),
+    "data inspect": (
+        "breastai data inspect data",
+        "breastai data inspect labels.csv --file image_id --label diagnosis",
+    ),
+    "data add": (
+        "breastai data add mine data",
+        "breastai data add mine scans --table labels.csv --file image_id --label birads --map 1-3=benign --map 4-5=malignant",
+    ),
+    "data list": ("breastai data list",),
+    "data show": ("breastai data show mine",),
+    "data remove": ("breastai data remove mine",),
+    "data exclude": ("breastai data exclude mine benign/0007.png --note 'a phantom'",),
+    "data relabel": ("breastai data relabel mine benign/0007.png malignant --note 'histology of March'",),
+    "data restore": ("breastai data restore mine benign/0007.png",),
+    "weights add": ("breastai weights add own.safetensors --architecture resnet50 --license MIT --seen none",),
+    "weights list": ("breastai weights list",),
+    "weights pack": ("breastai weights pack stick.zip", "breastai weights pack stick.zip --fetched"),
 }
 
 
@@ -60,9 +77,12 @@ def command_name(command: CommandInfo) -> str:
     return command.name or (command.callback.__name__.replace("_", "-") if command.callback else "")
 
 
-def add_examples(app: typer.Typer) -> None:
-    """Put its examples at the end of each command's help."""
+def add_examples(app: typer.Typer, group: str = "") -> None:
+    """Put its examples at the end of each command's help; those of a group's, such as data, too."""
+    for each in app.registered_groups:
+        if each.typer_instance is not None:
+            add_examples(each.typer_instance, f"{each.typer_instance.info.name} ")
     for command in app.registered_commands:
-        name = command_name(command)
+        name = group + command_name(command)
         if name in EXAMPLES:
             command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in EXAMPLES[name])
