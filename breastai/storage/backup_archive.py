@@ -27,7 +27,7 @@ from breastai.domain.text import Text
 from breastai.storage.backup_kinds import KINDS, MOST_FILES, check_lines, goes_in, packing_of, rank_of, reason_against
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.evaluations import merge_openings, openings_file
-from breastai.storage.held_back import hold_back, own_settings
+from breastai.storage.held_back import hold_back, hold_back_dataset, own_settings
 from breastai.storage.private_files import open_own, private_folder
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk, replace_durably
@@ -197,9 +197,13 @@ def restore_backup(workspace: Workspace, name: str) -> Restored:
         beyond: list[HeldBack] = []
         put_back = []
         for file in files:
-            if file.name == config_name or file.name.startswith("configs/"):
-                place = _place(workspace, file.name)
-                content, found = hold_back(archive.read(file.name), own_settings(place), workspace, file.name)
+            is_dataset = file.name.startswith("datasets/")
+            if file.name == config_name or file.name.startswith("configs/") or is_dataset:
+                place, came = _place(workspace, file.name), archive.read(file.name)
+                if is_dataset:
+                    content, found = hold_back_dataset(came, place, workspace, file.name)
+                else:
+                    content, found = hold_back(came, own_settings(place), workspace, file.name)
                 beyond += found
                 if content is None:
                     continue

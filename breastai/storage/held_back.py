@@ -76,6 +76,26 @@ def hold_back(
     return (content if changed == values else _text(changed)), found
 
 
+def hold_back_dataset(
+    content: bytes, own: Path, workspace: Workspace, file: str
+) -> tuple[bytes | None, list[HeldBack]]:
+    """Return the text of a description of a data set that came as `file`, None where its images would lie beyond the workspace.
+
+    Unless they do in the owner's of that name, `own`, at the same place.
+    """
+    asked, present = _root(content), _root(own.read_bytes() if own.is_file() else b"")
+    if asked == present or not _lies_outside(asked, workspace):
+        return content, []
+    return None, [HeldBack(file=file, setting="root", asked=_shown(asked), kept=_shown(present))]
+
+
+def _root(description: bytes) -> Any:
+    try:
+        return _at(json.loads(description.decode("utf-8-sig")), "root")
+    except (ValueError, RecursionError):
+        return _ABSENT
+
+
 def _sections(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration by sections; names of version 3 that can't be placed in them are left out."""
     try:

@@ -247,6 +247,16 @@ def test_what_no_run_could_have_written_is_refused_and_nothing_is_restored(works
     assert [path.name for path in list_backups(workspace)] == [forged]
 
 
+def test_a_data_set_of_a_backup_lies_nowhere_beyond_the_workspace(workspace) -> None:
+    near, far = ({"name": name, "root": root} for name, root in (("near", "images"), ("far", "s3://evil/images")))
+    forged = forge(workspace, {f"datasets/{each['name']}.json": json.dumps(each).encode() for each in (near, far)})
+    restored = restore_backup(workspace, forged)
+    assert restored.files == ["datasets/near.json"] and [each.file for each in restored.held_back] == [
+        "datasets/far.json"
+    ]
+    assert [path.name for path in workspace.datasets_dir.iterdir()] == ["near.json"]
+
+
 def test_a_long_journal_of_short_lines_is_backed_up_and_comes_back(workspace) -> None:
     """Lines that are all alike shrink more than is believed of a stranger's file: they are stored as they are."""
     journal = workspace.journal_file("r1")

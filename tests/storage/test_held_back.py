@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from breastai.domain.config import Config, overlay, parse_config
-from breastai.storage.held_back import hold_back, own_settings
+from breastai.storage.held_back import hold_back, hold_back_dataset, own_settings
 from breastai.storage.workspace import Workspace
 
 BEYOND = [
@@ -98,3 +98,20 @@ def test_secrets_in_what_was_asked_are_not_told(tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_be_read_has_nothing_of_its_owner(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     assert own_settings(tmp_path / "config.json") == own_settings(tmp_path / "absent.json") == {}
+
+
+@pytest.mark.parametrize("asked", ["s3://evil/images", "/etc", "../others", "~/private", 7])
+@pytest.mark.parametrize("own", [None, "/images/mine"])
+def test_a_data_set_that_would_lie_beyond_the_workspace_is_not_put_back(
+    tmp_path: Path, asked: object, own: str | None
+) -> None:
+    workspace, file = Workspace.open(tmp_path), tmp_path / "datasets/mine.json"
+    if own is not None:
+        file.parent.mkdir()
+        file.write_text(json.dumps({"name": "mine", "root": own}))
+    content, held = hold_back_dataset(json.dumps({"root": asked}).encode(), file, workspace, "datasets/mine.json")
+    assert content is None and [(each.setting, each.asked) for each in held] == [("root", json.dumps(asked))]
+    assert held[0].kept == ("" if own is None else json.dumps(own))
+    for fine in ("images", *([own] if own else [])):
+        known = json.dumps({"root": fine}).encode()
+        assert hold_back_dataset(known, file, workspace, "datasets/mine.json") == (known, [])
