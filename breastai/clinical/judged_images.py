@@ -14,7 +14,7 @@ import numpy as np
 
 from breastai.clinical.apply_decision_rule import decide
 from breastai.clinical.judged_pictures import pictures_of
-from breastai.data.patients.patient_ids import patients_in
+from breastai.data.patients.patient_ids import judged_patients
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_folders import MaskRule
@@ -296,7 +296,7 @@ def _patients(folder: CaseTable | None, manifest: Manifest | None, workspace: Wo
     if folder is None or manifest is None:
         return None
     try:
-        return patients_in(folder, manifest.config.evaluation.patient_id, workspace.root)
+        return judged_patients(folder, manifest.config.evaluation.patient_id, workspace.root)
     except InputError:
         return None
 

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic_core import to_json
 
-from breastai.data.patients.patient_ids import patient_ids
+from breastai.data.patients.patient_ids import judged_patients, patient_ids
+from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.case_table import CaseTable
 from breastai.domain import text_patterns
 from breastai.domain.errors import ConfigInvalid, PatientIdInvalid, PatientIdMissing
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientTable
@@ -38,6 +41,20 @@ def test_images_without_a_patient_are_counted_and_one_is_named() -> None:
         patient_ids(["a/P1_1.png", "a/x.png", "b/y.png"], FilenamePattern(pattern=r"^(P\d+)_"), HERE)
     assert (caught.value.count, caught.value.example) == (2, "a/x.png")
     assert r"^(P\d+)_" in str(caught.value)
+
+
+def test_judged_images_go_by_their_own_source_where_the_rule_of_the_run_finds_none(tmp_path: Path) -> None:
+    rule = FilenamePattern(pattern=r"^(P\d+)_")
+    for name in ("benign", "malignant"):
+        (tmp_path / "plain" / name).mkdir(parents=True)
+        (tmp_path / "plain" / name / f"scan-{name}.png").write_bytes(b"x")
+    plain = read_cases(tmp_path / "plain", [], "leave_out")
+    assert judged_patients(plain, rule, tmp_path) is None
+    (tmp_path / "plain" / "benign" / "P1_1.png").write_bytes(b"x")
+    with pytest.raises(PatientIdMissing):
+        judged_patients(read_cases(tmp_path / "plain", [], "leave_out"), rule, tmp_path)
+    own = CaseTable(tmp_path, ("a.png", "b.png"), np.array([0, 1]), ("x", "y"), columns={"patient": ("one", "two")})
+    assert judged_patients(own, rule, tmp_path) == ["one", "two"]
 
 
 def test_an_empty_group_is_no_patient() -> None:

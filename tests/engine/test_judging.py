@@ -293,6 +293,18 @@ def test_a_calibration_part_serves_the_decision_rule_alone_and_every_figure_says
     assert {"note.chose_epoch"} == {note.code for note in on_val.notes} & {"note.chose_epoch", "note.validated"}
     on_train = evaluation(workspace, sample_data, "train")
     assert on_train.uses is not None and on_train.uses.threshold == len(split.calibration_sha256)
+    _images_from_elsewhere_are_judged_without_the_patients_of_their_names(workspace, sample_data)
+
+
+def _images_from_elsewhere_are_judged_without_the_patients_of_their_names(
+    workspace: Workspace, sample_data: Path
+) -> None:
+    elsewhere = workspace.root / "elsewhere"
+    for number, file in enumerate(sorted((sample_data / "test").rglob("*.png"))):
+        (elsewhere / file.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, elsewhere / file.parent.name / f"scan{number}.png")
+    found = evaluation(workspace, elsewhere)
+    assert "note.rule_finds_no_patient" in {note.code for note in found.notes} and found.by_patient is None
 
 
 def test_without_a_calibration_part_a_run_is_what_it_was(

@@ -67,6 +67,22 @@ def patients_in(folder: CaseTable, rule: PatientIdRule | None, base: Path) -> li
     return [found[file] for file in folder.files]
 
 
+def judged_patients(folder: CaseTable, rule: PatientIdRule | None, base: Path) -> list[str] | None:
+    """Return the patient of each image that a model judges: by the rule of its run, else as the images' own source says.
+
+    Images from elsewhere are named otherwise: where the rule finds no patient at all and nothing else says whose they
+    are, None. Raises PatientIdMissing where the rule finds the patients of some images alone.
+    """
+    try:
+        return patients_in(folder, rule, base)
+    except PatientIdMissing as missing:
+        if rule is not None and names_patients(folder):
+            return patients_in(folder, None, base)
+        if rule is None or missing.count < len(folder.files):
+            raise
+        return None
+
+
 def names_patients(folder: CaseTable) -> bool:
     """Return whether a folder's own source says whose its images are."""
     return folder.column("patient") is not None or _described_rule(folder) is not None

@@ -280,6 +280,8 @@ def _notes(asked: LabelledPredictions, opened: int, split: str | None) -> list[T
         notes.append(Text("note.no_novelty"))
     if not patients_known:
         notes.append(PATIENTS_UNKNOWN)
+        if loaded.manifest.config.evaluation.patient_id is not None:
+            notes.append(Text("note.rule_finds_no_patient"))
     notes += _unit_notes(asked)
     if opened > 1:
         notes.append(Text("note.opened", {"count": opened}))

@@ -13,7 +13,7 @@ from breastai.data.background import run_with_progress
 from breastai.data.cases.fingerprints import find_overlap, read_fingerprints
 from breastai.data.cases.image_set import ImageSet, labelled_images, validation_images
 from breastai.data.patients.decision_units import unit_names
-from breastai.data.patients.patient_ids import patients_in
+from breastai.data.patients.patient_ids import judged_patients
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import Skipped
 from breastai.data.sources.frames import by_file
@@ -136,7 +136,7 @@ def predict_labelled(
         )
     yield from images.prepared.logs()
     shown = images.prepared.folder.subset(images.indices)
-    patients = patients_in(shown, manifest.config.evaluation.patient_id, workspace.root)
+    patients = judged_patients(shown, manifest.config.evaluation.patient_id, workspace.root)
     unit_rule = manifest.unit_rule
     units = (
         None
