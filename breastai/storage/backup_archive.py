@@ -245,12 +245,13 @@ def _write_zip(workspace: Workspace, file: IO[bytes], created: str, run_id: str 
 
 
 def _sources(workspace: Workspace, run_id: str | None) -> Iterator[Path]:
-    """Yield what a backup holds: real files in real folders of the workspace. Damaged checkpoints are left out."""
+    """Yield what a backup holds: real files of its KINDS in real folders of the workspace. Damaged checkpoints are left out."""
     run = run_id if run_id is not None else "*"
     # A run's backup speaks for that run alone.
-    candidates = [] if run_id is not None else [workspace.config_file, *sorted(workspace.configs_dir.glob("*.json"))]
-    patterns = ("events.jsonl", "split.json", "evaluations/*.json", "report/report.*.json", "notes.json", "study.json")
-    for pattern in [*(f"{run}/{each}" for each in patterns), "test_sets.jsonl"]:
+    candidates = [] if run_id is not None else [workspace.config_file]
+    for folder in () if run_id is not None else (workspace.configs_dir, workspace.datasets_dir):
+        candidates += sorted(folder.glob("*.json"))
+    for pattern in ("test_sets.jsonl", f"{run}/*", f"{run}/*/*"):
         candidates += sorted(workspace.logs_dir.glob(pattern))
     for manifest in sorted(workspace.checkpoints_dir.glob(f"{run}/best.json")):
         try:

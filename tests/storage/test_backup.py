@@ -257,6 +257,18 @@ def test_a_data_set_of_a_backup_lies_nowhere_beyond_the_workspace(workspace) -> 
     assert [path.name for path in workspace.datasets_dir.iterdir()] == ["near.json"]
 
 
+def test_what_comes_back_goes_in_comparisons_readers_and_descriptions_of_data_too(workspace, tmp_path) -> None:
+    own = {"logs/c1/comparison.json", "logs/c2/readers.json", "datasets/mine.json", "configs/mine.json"}
+    for name in own:
+        (workspace.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace.root / name).write_text(json.dumps({"root": "images", "name": name}))
+    made = create_backup(workspace)
+    elsewhere = Workspace.open(tmp_path / "elsewhere")
+    shutil.copy(made.path, elsewhere.backups_dir / made.path.name)
+    assert own <= set(restore_backup(elsewhere, made.path.name).files)
+    assert not own & {file.name for file in create_backup(workspace, run_id="r1").files}
+
+
 def test_a_long_journal_of_short_lines_is_backed_up_and_comes_back(workspace) -> None:
     """Lines that are all alike shrink more than is believed of a stranger's file: they are stored as they are."""
     journal = workspace.journal_file("r1")
