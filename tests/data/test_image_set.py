@@ -9,7 +9,7 @@ import pytest
 from breastai.data.cases.image_set import ImageSet, labelled_images, matched_cases, validation_images
 from breastai.data.preprocessing.preprocess import preprocess_image
 from breastai.domain.config import Config, parse_config
-from breastai.domain.errors import ClassesUnmatched, DataNotFound, NoImages
+from breastai.domain.errors import ClassesUnmatched, DataNotFound, NoImages, PartNotFound
 from breastai.storage.checkpoints import SplitRecord
 
 NAMES = ["benign", "malignant"]
@@ -78,7 +78,7 @@ def test_of_parts_that_a_table_gives_the_one_asked_for_is_taken(tmp_path: Path) 
         (folder / "labels.csv").write_text(
             "\n".join(["file,label,split", *(row for row in rows if name in row)]) + "\n"
         )
-        with pytest.raises(DataNotFound, match="test"):
+        with pytest.raises(PartNotFound, match="no part test"):
             matched_cases(folder / "labels.csv", NAMES, config(), part="test")
 
 

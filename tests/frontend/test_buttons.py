@@ -19,6 +19,7 @@ MADE_BY_SCRIPTS = {
     "views/data/description.js": r"data-questions",
     "views/data/folder_chooser.js": r"folder-list",
     "views/data/intake.js": r"intake-way",
+    "views/data/reading.js": r"data-reading",
     "views/system/editor.js": r"editor-faults",
     "views/results/errors.js": r"#errors-body",
     "views/results/judged_images.js": r"judged-file",
