@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from breastai.domain.accents import without_accents
 
+# A category and words that explain it take no more characters.
+_LONGEST = 200
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6}
 # A category alone, or behind a word that says it is one; what follows in words or brackets explains it.
 _CATEGORY = re.compile(
@@ -45,7 +47,9 @@ class Category:
 
 def category_in(value: str) -> Category | None:
     """Return the BI-RADS category that a value may be, in arabic or roman figures; None of any other value."""
-    found = _CATEGORY.fullmatch(without_accents(value.strip()))
+    plain = value.strip()
+    # The time of a match grows with the square of the length.
+    found = _CATEGORY.fullmatch(without_accents(plain)) if len(plain) <= _LONGEST else None
     if found is None:
         return None
     figure = found["number"].removesuffix(".0")

@@ -82,3 +82,9 @@ def test_a_class_map_by_numbers_reads_roman_categories() -> None:
     assert found == ["low", "high", None, "low"]
     with pytest.raises(LookupError):
         description.class_of("stage IV")
+
+
+def test_a_long_cell_of_signs_is_no_category_and_takes_no_time() -> None:
+    """Read as a category, 300,000 signs would take hours."""
+    assert category_in("_-. " * 75_000) is None
+    assert category_in("BI-RADS 4 (" + "suspicious " * 15 + ")") is not None
