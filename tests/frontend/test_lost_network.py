@@ -39,8 +39,8 @@ def pass_s(page: Page, seconds: int) -> None:
 
 
 def expect_epochs(page: Page, epochs: str) -> None:
-    wait_until(page,
-        f"(epochs) => new Set(({EPOCHS})()).size === 1 && ({EPOCHS})()[0] === epochs", arg=epochs, polling=100
+    wait_until(
+        page, f"(epochs) => new Set(({EPOCHS})()).size === 1 && ({EPOCHS})()[0] === epochs", epochs, within_s=60
     )
 
 
