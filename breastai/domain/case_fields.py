@@ -1,9 +1,9 @@
 """What may be known of a case, its roles; and the rules by which each is found: in a table, a name, a folder, a header."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from breastai.domain.class_words import split_of
 from breastai.domain.faults import UnusableSetting
@@ -68,21 +68,23 @@ _BREASTS: Mapping[str, str] = {
 }
 
 
+def _compiles(value: str) -> str:
+    compile_pattern(value)
+    return value
+
+
+# A regular expression that a person wrote; one that can't be used is refused.
+PatternText = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_compiles)]
+
+
 class Rule(Stored):
     """Where a value is found. What stands there is taken whole, or what the first group of `pattern` finds in it.
 
     `values`: what some of them mean instead, null that they say nothing; compared without regard to case.
     """
 
-    pattern: str | None = Field(None, min_length=1, max_length=500)
+    pattern: PatternText | None = None
     values: dict[str, str | None] = {}
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            compile_pattern(value)
-        return value
 
 
 class ColumnRule(Rule):

@@ -12,14 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from breastai.domain.birads import category_in
-from breastai.domain.case_fields import FieldRule, Role, columns_of, needs_table, rule_of
+from breastai.domain.case_fields import FieldRule, PatternText, Role, columns_of, needs_table, rule_of
 from breastai.domain.class_words import canonical_class, split_of
 from breastai.domain.data_locations import checked_place
 from breastai.domain.errors import DatasetInvalid
 from breastai.domain.faults import UnusableSetting
 from breastai.domain.stored import Stored, StoredDocument, unknown_keys
 from breastai.domain.text import Text
-from breastai.domain.text_patterns import compile_pattern
 from breastai.domain.validation_errors import describe_problems
 
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
@@ -62,17 +61,8 @@ class Join(Stored):
 
     role: Role = "file"
     column: str = Field(min_length=1)
-    pattern: str | None = Field(
-        None, min_length=1, max_length=500, description="The first group of it finds the value in the column."
-    )
+    pattern: PatternText | None = Field(None, description="The first group of it finds the value in the column.")
     image: Annotated[FieldRule | None, BeforeValidator(rule_of)] = None
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            compile_pattern(value)
-        return value
 
 
 class LabelsTable(Stored):

@@ -89,7 +89,7 @@ _DISEASE = re.compile(
     r"(?:is|has)?(?:breast|brust)?(?:cancer|cancro|kanker|krebs|karzinom|carcinom[aey]?|malin|boe?sartig(?:keit)?|biopsyproven|"
     r"malign(?:ant|ancy|e|o|a|us|itat|itaet|ite|idade|idad|ita)?)"
 )
-_MOST_CLASSES, _MOST_CATEGORIES, _LEAST_FILES_SHARE = 30, 60, 0.5
+MOST_CLASSES, _MOST_CATEGORIES, _LEAST_FILES_SHARE = 30, 60, 0.5
 _SAMPLE = 500
 # Of a table that lists more than lies here, or more than was looked at.
 _ALL_NAMED = 0.9
@@ -215,7 +215,7 @@ def _label_column(table: SurveyedTable, columns: Sequence[str]) -> str | None:
     scores: dict[str, float] = {}
     for column in columns:
         values = table.values[column]
-        if not 2 <= len(values) <= _MOST_CLASSES or len(values) > 0.8 * len(table.table.rows) or is_of_a_side(column):
+        if not 2 <= len(values) <= MOST_CLASSES or len(values) > 0.8 * len(table.table.rows) or is_of_a_side(column):
             continue
         named = _rank("label", column)
         meaning = sum(meaning_of(value) != "silent" for value in values) / len(values)

@@ -2,12 +2,18 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from breastai.data.sources.recognition.folder_copies import one_of_copies
-from breastai.data.sources.recognition.recogniser import NORMAL_BENIGN_MALIGNANT, Reading, Recogniser, describe
+from breastai.data.sources.recognition.recogniser import (
+    CLASS_LETTERS,
+    NORMAL_BENIGN_MALIGNANT,
+    Reading,
+    Recogniser,
+    describe,
+)
 from breastai.data.sources.recognition.survey import Survey
 from breastai.data.user_tables import Row, TableUnreadable, read_table
 from breastai.domain.class_words import meaning_of
@@ -25,7 +31,6 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _FINDINGS = frozenset({"calc", "circ", "spic", "misc", "arch", "asym", "mass", "norm", "normal"})
 _NO_FINDING = frozenset({"norm", "normal"})
 _PARTING = re.compile(r"[+/&,;]+")
-_CLASS_OF: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
 
 
 @dataclass(frozen=True)
@@ -110,8 +115,8 @@ def _is_class(value: str) -> bool:
 
 def _class_of(value: str) -> str | None:
     plain = value.casefold()
-    if plain in _CLASS_OF:
-        return _CLASS_OF[plain]
+    if plain in CLASS_LETTERS:
+        return CLASS_LETTERS[plain]
     return plain if plain in NORMAL_BENIGN_MALIGNANT and meaning_of(plain) != "silent" else None
 
 

@@ -6,18 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import floor
 
-from breastai.data.sources.recognition.column_guess import ColumnGuess, is_birads, says_of_disease
-from breastai.data.sources.recognition.recogniser import BIRADS_CLASSES
+from breastai.data.sources.recognition.column_guess import MOST_CLASSES, ColumnGuess, is_birads, says_of_disease
+from breastai.data.sources.recognition.recogniser import BIRADS_CLASSES, CLASS_LETTERS
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable
 from breastai.domain.class_words import canonical_class, is_marked, meaning_of, yes_or_no
 from breastai.domain.text import Text
 
-_MOST_CLASSES = 30
 _NEARLY_ALL, _MOST_MARKS = 0.9, 8
 _MEASURED = re.compile(r"-?\d+(?:[.,]\d+)?")
 # A measurement is read in so many bands of about as many rows each.
 _BANDS = 3
-_LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,8 @@ def class_map_of(table: SurveyedTable, column: str) -> tuple[dict[str, str | Non
     if says_of_disease(column, values):
         found = {value: "malignant" if yes_or_no(value) else "benign" for value in values}
         return dict(found), [Text("doubt.no_cancer_is_benign")]
-    if plain <= _LETTERS.keys():
-        return {value: _LETTERS[value.strip().casefold()] for value in values}, [Text("doubt.letters_as_classes")]
+    if plain <= CLASS_LETTERS.keys():
+        return {value: CLASS_LETTERS[value.strip().casefold()] for value in values}, [Text("doubt.letters_as_classes")]
     if is_birads(column, values):
         return dict(BIRADS_CLASSES), [Text("doubt.birads_as_classes")]
     if is_measured(table, column):
@@ -75,7 +73,7 @@ def class_map_of(table: SurveyedTable, column: str) -> tuple[dict[str, str | Non
 def is_measured(table: SurveyedTable, column: str) -> bool:
     """Return whether a column holds more different numbers than there are classes, as sizes and ages do."""
     values = table.values[column]
-    return len(values) > _MOST_CLASSES and all(_MEASURED.fullmatch(value.strip()) for value in values)
+    return len(values) > MOST_CLASSES and all(_MEASURED.fullmatch(value.strip()) for value in values)
 
 
 def bands_in_order(table: SurveyedTable, column: str, class_map: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -145,7 +143,7 @@ def _other_labels(table: SurveyedTable, guess: ColumnGuess) -> list[Text]:
         column
         for column in table.columns
         if column not in guess.roles.values()
-        and 1 < len(table.values[column]) <= _MOST_CLASSES
+        and 1 < len(table.values[column]) <= MOST_CLASSES
         and all(meaning_of(value) in ("disease", "absence") for value in table.values[column])
         and {canonical_class(value) for value in table.values[column]} <= said
         and any(

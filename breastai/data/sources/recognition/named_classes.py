@@ -12,6 +12,7 @@ from breastai.data.sources.masks import is_mask_folder
 from breastai.data.sources.recognition.group_folders import groups_of
 from breastai.data.sources.recognition.recogniser import (
     BIRADS_CLASSES,
+    CLASS_LETTERS,
     Reading,
     Recogniser,
     describe,
@@ -29,8 +30,7 @@ _LEAST_IMAGES, _MOST_CLASSES = 4, 10
 _LEGEND_BYTES, _LEGEND_ENDINGS = 20_000, (".txt", ".md", ".csv", ".rtf")
 _CATEGORY = r"(?i)(?:^|[^\W\d]|[\W_])((?:bi-?rads?|acr)[\W_]*(?:[0-6]|iv|vi|v|i{1,3})[\W_]?[abc]?)(?![^\W_])[^/]*$"
 _NUMBERED = r"(?i)(?:^|[\W\d_])(?:class|classe|klasse|clase|label|cls|lbl|target|y)[\W_]*(\d)(?!\d)[^/]*$"
-# What single letters and the codes of the BACH challenge stand for.
-_CODES: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
+# What the codes of the BACH challenge stand for.
 _BACH: Mapping[str, str] = {"n": "normal", "b": "benign", "is": "in situ", "iv": "invasive"}
 
 
@@ -189,7 +189,7 @@ def _by_codes(survey: Survey, images: Sequence[str], stems: Sequence[str]) -> _F
         if not 2 <= len(codes) <= _MOST_CLASSES or sum(codes.values()) < _LEAST_SHARE * len(stems):
             continue
         legend = _legend(survey, codes)
-        meanings = legend or next((known for known in (_CODES, _BACH) if _is_code(codes, known)), None)
+        meanings = legend or next((known for known in (CLASS_LETTERS, _BACH) if _is_code(codes, known)), None)
         if meanings is None:
             continue
         chosen = _one_of(codes)
@@ -209,7 +209,7 @@ def _by_codes(survey: Survey, images: Sequence[str], stems: Sequence[str]) -> _F
 
 def _is_code(codes: Mapping[str, int], known: Mapping[str, str]) -> bool:
     return codes.keys() <= known.keys() and (
-        "m" in codes and "b" in codes if known is _CODES else {"is", "iv"} <= codes.keys()
+        "m" in codes and "b" in codes if known is CLASS_LETTERS else {"is", "iv"} <= codes.keys()
     )
 
 

@@ -15,6 +15,7 @@ from breastai.domain.text import Text
 # Classes by what a set writes, in today's words and in the order of their weight.
 BENIGN_MALIGNANT = ("benign", "malignant")
 NORMAL_BENIGN_MALIGNANT = ("normal", "benign", "malignant")
+CLASS_LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
 BIRADS_CLASSES: Mapping[str, str | None] = {"0": None, "1-3": "benign", "4-6": "malignant"}
 SIDES: Mapping[str, str | None] = {"left": "L", "l": "L", "right": "R", "r": "R"}
 
