@@ -11,7 +11,7 @@ from breastai.data.named_files import file_key, match_files
 from breastai.data.sources.field_values import folder_of as folder_at
 from breastai.data.sources.labels_table import box_fields
 from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns
-from breastai.data.sources.recognition.folder_copies import one_of_copies
+from breastai.data.sources.recognition.folder_copies import FolderCopies, one_of_copies
 from breastai.data.sources.recognition.label_columns import LabelColumns, bands_in_order, class_map_of, label_columns
 from breastai.data.sources.recognition.patient_tables import doubts_of_sides, fields_of, table_by_id
 from breastai.data.sources.recognition.recogniser import SIDES, Reading, Recogniser, describe, folder_of, subgroups_of
@@ -52,14 +52,14 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     best = found[0]
     guess, table = best.guess, best.table
     parts = _parts_of(found)
-    copies = one_of_copies(survey)
+    copies, folder = one_of_copies(survey), _folder_column(survey, best)
     fields: dict[str, object] = {"label": dict(best.labels.rule), **fields_of(guess.roles, ("file", "exam", "label"))}
     fields.update(box_fields(table.table).items())
     described = [
         {
             "file": each,
             "sheet": table.sheet,
-            "join": _joins(survey, best, each, column),
+            "join": _joins(_within(survey, best, each), folder, column),
             "several_rows": True,
             "part": parts.get(each),
         }
@@ -78,7 +78,7 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
             class_names=bands_in_order(table, best.labels.columns[0], best.labels.class_map),
             subgroups=subgroups_of(fields),
         ),
-        tuple(_doubts(survey, found, bool(parts))),
+        tuple(_doubts(survey, found, folder, copies, bool(parts))),
     )
 
 
@@ -107,11 +107,9 @@ def _names_in_own_folders(survey: Survey, files: Sequence[str], table: SurveyedT
     return {}
 
 
-def _joins(survey: Survey, found: _Found, file: str, column: str) -> list[dict[str, object]]:
+def _joins(within: dict[str, object], folder: tuple[str, int] | None, column: str) -> list[dict[str, object]]:
     """Return what ties rows to images: names, and where those repeat also the folder that another column names."""
-    within = _within(survey, found, file)
-    folder = None if within else _folder_column(survey, found)
-    if folder is None:
+    if within or folder is None:
         return [{"role": "file", "column": column, **within}]
     name, level = folder
     return [
@@ -148,8 +146,14 @@ def _within(survey: Survey, found: _Found, file: str) -> dict[str, object]:
     return {"image": {"path": rf"^{re.escape(folder)}/(.+)$"}} if named else {}
 
 
-def _doubts(survey: Survey, found: Sequence[_Found], are_parts: bool) -> Iterator[Text]:
-    """Yield what is doubtful of the first of the tables found."""
+def _doubts(
+    survey: Survey,
+    found: Sequence[_Found],
+    folder: tuple[str, int] | None,
+    copies: FolderCopies | None,
+    are_parts: bool,
+) -> Iterator[Text]:
+    """Yield what is doubtful of the first of the tables found; `folder`: the column of its folders, and their level."""
     best = found[0]
     guess, table = best.guess, best.table
     named = best.files[0] if table.sheet is None else f"{best.files[0]} ({table.sheet})"
@@ -162,11 +166,11 @@ def _doubts(survey: Survey, found: Sequence[_Found], are_parts: bool) -> Iterato
     if len(best.files) > 1:
         yield Text("doubt.tables_together", {"count": len(best.files), "table": best.files[0]})
     yield from _doubts_of_paths(survey, named, table, str(guess.file))
-    if (folder := _folder_column(survey, best)) is not None:
+    if folder is not None:
         yield Text("doubt.files_by_folder", {"table": named, "column": folder[0], "file": guess.file})
     elif (several := _name_of_several(survey, table, str(guess.file))) is not None:
         yield Text("doubt.names_of_several", {"table": named, "column": guess.file, **several})
-    if (copies := one_of_copies(survey)) is not None:
+    if copies is not None:
         yield copies.doubt
     blank = [column for column in guess.roles.values() if _is_blank_below(table, column)]
     if blank:
