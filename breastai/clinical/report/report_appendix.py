@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from breastai.clinical.report import report_charts as charts
 from breastai.clinical.report.report_blocks import Block, Heading, Inline, Inlines, Paragraph, Table
 from breastai.clinical.report.report_caveats import image_uses
-from breastai.clinical.report.report_page import ReportPage, flat
+from breastai.clinical.report.report_page import FIGURE_WIDTHS, ReportPage, flat
 from breastai.clinical.report.report_readers import reader_details
 from breastai.clinical.report.report_texts import initial_weights, translate_sentence
 
@@ -35,7 +35,6 @@ def card(page: ReportPage) -> Iterator[Block]:
     yield Heading(t["card"])
     model = document.model
     classes = page.class_list(model["class_names"])
-    judged = document.evidence is not None
     described = t["answer.and"].join(
         (model["architecture"], initial_weights(model["pretrained"], t), classes, model["checkpoint"])
     )
@@ -50,7 +49,7 @@ def card(page: ReportPage) -> Iterator[Block]:
         for name in document.evidence.class_names:
             parts += [f"{page.figure_name(f'auc_roc.{name}')} ", *page.figure_text(f"auc_roc.{name}"), t["answer.and"]]
         rows.append(((t["figures"],), tuple(parts[:-1])))
-    rows.append(((t["card.limits"],), (t["card.limits_text" if judged else "card.limits_not_judged"],)))
+    rows.append(((t["card.limits"],), (page.known_limits,)))
     yield Table((t["card.field"], t["card.text"]), tuple(rows), t["card"], widths=(0.25, 0.75))
 
 
@@ -68,7 +67,7 @@ def all_figures(page: ReportPage) -> Iterator[Block]:
         caption = f"{t[key]}. {t['figures.caption_patients']}" if key else t["figures.caption"]
         rows = tuple(page.row(page.figure_name(name), "evidence", "figures", name) for name in names)
         counted = "patient" if key == "figures.patients" else "images"
-        yield Table(page.head_of(counted), rows, caption, widths=(0.52, 0.14, 0.22, 0.12))
+        yield Table(page.head_of(counted), rows, caption, widths=FIGURE_WIDTHS)
     yield Paragraph((t["figures.undefined"],), "caption")
     if evidence.operating_point is not None:
         yield Paragraph((t["figures.argmax"],), "caption")

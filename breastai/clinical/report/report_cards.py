@@ -54,8 +54,7 @@ def _facts(page: ReportPage) -> Iterator[tuple[Inlines, Inlines]]:
     yield (t["fingerprint.weights"],), (f"SHA-256 {model['sha256']}",)
     yield (t["checklist.output"],), (model_output(document, page.values, t),)
     yield (t["checklist.software"],), (t["answer.code"].format(version=document.breastai),)
-    judged = document.evidence is not None
-    yield (t["card.limits"],), (t["card.limits_text" if judged else "card.limits_not_judged"],)
+    yield (t["card.limits"],), (page.known_limits,)
 
 
 def data_sheet(page: ReportPage) -> Iterator[Block]:

@@ -13,6 +13,9 @@ _NAME = re.compile(r"(?P<figure>.+?)(?:@(?P<pool>patient)|@(?P<column>[^=@]+)=(?
 # Below it a p-value is told as that.
 LEAST_P = 0.001
 
+# Shares of the width that the columns of a table of figures have: words, value, interval, number of cases.
+FIGURE_WIDTHS = (0.52, 0.14, 0.22, 0.12)
+
 
 class ReportPage:
     """A document with its JSON, made once, so that each number knows where it lies, and the texts of its language."""
@@ -77,6 +80,11 @@ class ReportPage:
     def row(self, words: str, *path: str | int) -> tuple[Inlines, ...]:
         """Return a row of a table of figures: words, value, interval, number of cases."""
         return ((words,), (self.at(*path, "value"),), self.interval(*path), (self.count(*path, "n"),))
+
+    @property
+    def known_limits(self) -> str:
+        """What a card says of limits: of figures, or that there are none beyond validation."""
+        return self.t["card.limits_text" if self.document.evidence is not None else "card.limits_not_judged"]
 
     @property
     def figure_head(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from breastai.clinical.report import report_charts as charts
 from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inlines, Paragraph, Picture, Pictures, Table
 from breastai.clinical.report.report_caveats import image_uses, pooling
-from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_page import FIGURE_WIDTHS, ReportPage
 from breastai.clinical.report.report_subgroups import subgroup_note, subgroups
 from breastai.clinical.report.report_target import calibration_of_target
 from breastai.clinical.report.report_units import units
@@ -78,7 +78,7 @@ def at_point(page: ReportPage) -> Iterator[Block]:
         page.figure_head,
         rows,
         t["point.figures"].format(name=page.class_label(point.class_name)),
-        widths=(0.52, 0.14, 0.22, 0.12),
+        widths=FIGURE_WIDTHS,
     )
     yield from image_uses(page.values, t, "training", "epoch", "temperature", "threshold")
     values = tuple(

@@ -10,7 +10,7 @@ from breastai.clinical.report.report_caveats import (
     patients_at_threshold,
     when_chosen,
 )
-from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_page import FIGURE_WIDTHS, ReportPage
 from breastai.clinical.report.report_texts import finding_text, translate_sentence
 from breastai.clinical.report.report_units import unit_rows, units_at_threshold
 from breastai.domain.records import ImageUse
@@ -81,7 +81,7 @@ def main_figures(page: ReportPage) -> Table:
         rows += [page.row(page.t[f"target.{name}"], *place, name) for name in _CALIBRATION]
     caption = page.t["summary.figures"].format(name=page.class_list(names))
     counted = "cases" if len(pools) > 1 or found else "images"
-    return Table(page.head_of(counted), tuple(rows), caption, widths=(0.52, 0.14, 0.22, 0.12))
+    return Table(page.head_of(counted), tuple(rows), caption, widths=FIGURE_WIDTHS)
 
 
 def limits(page: ReportPage) -> Iterator[Block]:

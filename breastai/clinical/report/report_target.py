@@ -8,6 +8,7 @@ from typing import Any
 
 from breastai.clinical.report.report_blocks import Block, Table, at, interval
 from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_page import FIGURE_WIDTHS
 from breastai.clinical.report.report_texts import class_label
 
 _MEASURES = ("slope", "intercept", "observed_expected")
@@ -35,5 +36,5 @@ def calibration_of_target(
         head,
         rows,
         texts["target.caption"].format(name=class_label(target.class_name, texts)),
-        widths=(0.52, 0.14, 0.22, 0.12),
+        widths=FIGURE_WIDTHS,
     )

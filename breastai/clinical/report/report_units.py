@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
 from breastai.clinical.report.report_caveats import image_uses
-from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_page import FIGURE_WIDTHS, ReportPage
 
 _PLACE = ("by_unit", "evidence")
 _CALIBRATION = ("slope", "intercept", "observed_expected")
@@ -34,7 +34,7 @@ def units(page: ReportPage) -> Iterator[Block]:
     if target is not None:
         place = (*_PLACE, "target", "calibration")
         rows += [page.row(t[f"target.{name}"], *place, name) for name in _CALIBRATION]
-    yield Table(page.head_of(found.unit), tuple(rows), t["units.figures"], widths=(0.52, 0.14, 0.22, 0.12))
+    yield Table(page.head_of(found.unit), tuple(rows), t["units.figures"], widths=FIGURE_WIDTHS)
     if found.evidence.operating_point is None:
         yield Paragraph((t["point.none"],))
     yield from units_at_threshold(page)
