@@ -197,13 +197,13 @@ def restore_backup(workspace: Workspace, name: str) -> Restored:
         beyond: list[HeldBack] = []
         put_back = []
         for file in files:
-            is_dataset = file.name.startswith("datasets/")
-            if file.name == config_name or file.name.startswith("configs/") or is_dataset:
+            if file.name == config_name or file.name.startswith(("configs/", "datasets/")):
                 place, came = _place(workspace, file.name), archive.read(file.name)
-                if is_dataset:
-                    content, found = hold_back_dataset(came, place, workspace, file.name)
-                else:
-                    content, found = hold_back(came, own_settings(place), workspace, file.name)
+                content, found = (
+                    hold_back_dataset(came, place, workspace, file.name)
+                    if file.name.startswith("datasets/")
+                    else hold_back(came, own_settings(place), workspace, file.name)
+                )
                 beyond += found
                 if content is None:
                     continue
@@ -248,9 +248,10 @@ def _sources(workspace: Workspace, run_id: str | None) -> Iterator[Path]:
     """Yield what a backup holds: real files of its KINDS in real folders of the workspace. Damaged checkpoints are left out."""
     run = run_id if run_id is not None else "*"
     # A run's backup speaks for that run alone.
-    candidates = [] if run_id is not None else [workspace.config_file]
-    for folder in () if run_id is not None else (workspace.configs_dir, workspace.datasets_dir):
-        candidates += sorted(folder.glob("*.json"))
+    candidates: list[Path] = []
+    if run_id is None:
+        folders = (workspace.configs_dir, workspace.datasets_dir)
+        candidates = [workspace.config_file, *(file for folder in folders for file in sorted(folder.glob("*.json")))]
     for pattern in ("test_sets.jsonl", f"{run}/*", f"{run}/*/*"):
         candidates += sorted(workspace.logs_dir.glob(pattern))
     for manifest in sorted(workspace.checkpoints_dir.glob(f"{run}/best.json")):
