@@ -541,7 +541,7 @@ declare global {
       table(spec: { caption: string; captionHidden?: boolean; head: (Node | string)[]; rows: (Node | string)[][]; class?: string; numeric?: boolean }): HTMLTableElement;
       tableRow(cells: (Node | string)[], labels: string[]): HTMLTableRowElement;
       figureCell(figure: { value: number | null; low: number | null; high: number | null; flag?: Wire.Figure["flag"] } | undefined): Node | string;
-    takeDrops(place: HTMLElement, receive: (dropped: DataTransfer | null) => void): void;
+      takeDrops(place: HTMLElement, receive: (dropped: DataTransfer | null) => void): void;
       scroller(label: string, content: Node): HTMLElement;
       terms(pairs: [string, Node | string][]): HTMLElement;
     };
@@ -693,7 +693,9 @@ declare global {
           keep(form: Partial<Form>): void;
           show(folder: HTMLInputElement, preset: HTMLSelectElement): void;
           /** Where no preset was chosen, take the one that suits the images, as far as they are known. */
-          propose(): void; settle(images: string, folder?: string | null): void;
+          propose(): void;
+          /** The form is for these images from now on; what was set for others is taken back. */
+          settle(images: string, folder?: string | null): void;
           /** Tell that changed settings stay over another preset, and how to be rid of them. */
           kept(count: number): void;
           /** Replace what is on the form, which can be undone. */
