@@ -153,7 +153,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     workspace = Workspace.open(tmp_path_factory.mktemp("workspace"))
     options = Options(workspace=workspace, port=0, worker_command=[sys.executable, str(SCRIPTED_WORKER)])
     with ServerThread(options) as server:
-        yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri(), server.token, server.cut_connections, server.end_job)
+        yield Stage(
+            server.port,
+            workspace,
+            (FRONTEND / "index.html").as_uri(),
+            server.token,
+            server.cut_connections,
+            server.end_job,
+        )
 
 
 @pytest.fixture(scope="session")

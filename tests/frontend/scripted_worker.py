@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from breastai.storage.lease import Lease
 from breastai import worker
 from breastai.data.remote import remote_inputs
 from breastai.domain.config import Config, overlay
 from breastai.domain.errors import DiskFull, LeaksDoubtful, TooFewClasses, TwinsFound
 from breastai.domain.events import (
-    CrossvalComplete,
     AuditDone,
     BatchProgress,
     BenchMeasured,
     CheckpointSaved,
     Comparison,
+    CrossvalComplete,
     DataLoaded,
     Evaluation,
     Event,
@@ -35,19 +34,6 @@ from breastai.domain.events import (
     TrainingStarted,
     TrainingUpdate,
 )
-from breastai.domain.text import Text
-from breastai.domain.records import (
-    ByPatient,
-    CalibrationEvidence,
-    Figure,
-    Finding,
-    ImageUse,
-    JudgedPoint,
-    PairedFigure,
-    Referral,
-    Reliability,
-    TwinGroup,
-)
 from breastai.domain.jobs import (
     Audit,
     Bench,
@@ -62,10 +48,24 @@ from breastai.domain.jobs import (
     Train,
     Tune,
 )
+from breastai.domain.records import (
+    ByPatient,
+    CalibrationEvidence,
+    Figure,
+    Finding,
+    ImageUse,
+    JudgedPoint,
+    PairedFigure,
+    Referral,
+    Reliability,
+    TwinGroup,
+)
 from breastai.domain.study import CURVES, CrossvalResult, Spread, Study, StudyMember, TuningState
-from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
-from breastai.storage.reports import report_files
+from breastai.domain.text import Text
 from breastai.storage.atomic_checkpoint import save_checkpoint
+from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
+from breastai.storage.lease import Lease
+from breastai.storage.reports import report_files
 from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
 

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper
 
 from breastai.predictor.onnx_model import METADATA_KEY
 
-from .conftest import CHROMIUM, missing
 from ..predictor.test_onnx_model import METADATA
+from .conftest import CHROMIUM, missing
 
 SIDE = 64
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.dataset_description import parse_description
@@ -132,7 +132,9 @@ def test_a_doubt_takes_a_note_and_its_image_is_left_out_or_relabelled_as_suggest
     assert page.request.get(page.locator("#doubts-body a[download]").get_attribute("href") or "").ok
 
 
-@pytest.mark.parametrize(("locale", "left_out", "now"), [("en-GB", "left out", "now malignant"), ("fr-FR", "écartée", "désormais malin")])
+@pytest.mark.parametrize(
+    ("locale", "left_out", "now"), [("en-GB", "left out", "now malignant"), ("fr-FR", "écartée", "désormais malin")]
+)
 def test_a_duplicate_is_left_out_or_relabelled_beside_its_like(
     open_page: OpenPage, stage: Any, locale: str, left_out: str, now: str
 ) -> None:

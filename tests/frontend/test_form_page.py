@@ -47,7 +47,9 @@ def test_a_patient_rule_is_not_taken_for_that_of_other_images(open_page: OpenPag
     """Said, and taken back by a click; what says nothing of the images stays."""
     page = open_page()
     page.fill("#data-path", "first")
-    page.evaluate("BreastAI.memory.write('breastai.form', JSON.stringify({ ...JSON.parse(BreastAI.memory.read('breastai.form')), images: 'first' }))")
+    page.evaluate(
+        "BreastAI.memory.write('breastai.form', JSON.stringify({ ...JSON.parse(BreastAI.memory.read('breastai.form')), images: 'first' }))"
+    )
     page.reload()
     page.wait_for_selector("#connection-state.phase-connected")
     page.locator("#all-settings > summary").click()

@@ -131,7 +131,9 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     expect(body).to_contain_text("0.800 to 0.900")
     expect(body).to_contain_text("Missed: 1 of 20 malignant images. Flagged wrongly: 6 of 40 others.")
     expect(body).to_contain_text("Evaluated 3 times")
-    expect(body).to_contain_text("Images of class malignant among those that chose the threshold: only 30. A sensitivity of 95%")
+    expect(body).to_contain_text(
+        "Images of class malignant among those that chose the threshold: only 30. A sensitivity of 95%"
+    )
     # By patient, with the rule that made one case of a patient's images; and what these images were also used for.
     by_patient = body.locator("section", has_text="By patient")
     expect(by_patient).to_contain_text("Patients with images of several classes: 7 of 51")

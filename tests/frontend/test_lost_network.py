@@ -39,9 +39,7 @@ def pass_s(page: Page, seconds: int) -> None:
 
 
 def expect_epochs(page: Page, epochs: str) -> None:
-    wait_until(
-        page, f"(epochs) => new Set(({EPOCHS})()).size === 1 && ({EPOCHS})()[0] === epochs", epochs, within_s=60
-    )
+    wait_until(page, f"(epochs) => new Set(({EPOCHS})()).size === 1 && ({EPOCHS})()[0] === epochs", epochs, within_s=60)
 
 
 @pytest.mark.parametrize("how", list(LOSSES))

@@ -32,7 +32,9 @@ def test_a_new_view_comes_after_what_it_takes_whatever_the_names(tmp_path: Path)
     (tmp_path / "js/views/data/aardvark.js").write_text(VIEW)
     (tmp_path / "js/views/train/zoo.js").write_text(OTHER)
     order = script_order(read_scripts(tmp_path))
-    assert sorted(order) == sorted([*script_order(read_scripts()), "js/views/data/aardvark.js", "js/views/train/zoo.js"])
+    assert sorted(order) == sorted(
+        [*script_order(read_scripts()), "js/views/data/aardvark.js", "js/views/train/zoo.js"]
+    )
     places = [order.index(f"js/{name}.js") for name in ("elements", "views/train/zoo", "views/data/aardvark", "app")]
     assert places == sorted(places)
 
@@ -69,5 +71,5 @@ def test_a_name_that_is_offered_never_or_twice_is_refused(one: str, other: str, 
 def test_scripts_that_take_from_each_other_are_refused() -> None:
     one = "  const { b } = BreastAI;\n  BreastAI.a = {};"
     other = "  const { a } = BreastAI;\n  BreastAI.b = {};"
-    with pytest.raises(CycleError, match="js/a.js"):
+    with pytest.raises(CycleError, match=r"js/a\.js"):
         script_order({"js/a.js": one, "js/b.js": other})

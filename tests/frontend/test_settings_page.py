@@ -45,8 +45,9 @@ def test_settings_are_found_by_a_word_by_their_use_and_by_being_changed(
     page.wait_for_selector("#connection-state.phase-connected")
     # The form is filled once the server has told of its settings, and what was changed is found again then.
     expect(page.locator("#setting-training-focal_loss_gamma")).to_have_value("3")
-    wait_until(page,
-        "() => [...document.querySelectorAll('#settings-form .field')].filter((field) => !field.closest('[hidden]')).length === 1"
+    wait_until(
+        page,
+        "() => [...document.querySelectorAll('#settings-form .field')].filter((field) => !field.closest('[hidden]')).length === 1",
     )
     assert shown(page) == ["training.focal_loss_gamma"]
     for width in (380, 2560):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import (
     EVENTS,
     ConnectionEstablished,
@@ -29,9 +30,8 @@ from breastai.domain.events import (
     TuningComplete,
     TuningUpdate,
 )
-from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.list_entries import StudyEntry
-from breastai.domain.event_messages import encode_event
+from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.study import Study, StudyMember, TuningState
 
 RunJs = Callable[..., Any]
@@ -50,7 +50,7 @@ def wire(*events: Event) -> list[dict[str, Any]]:
 
 
 def update(epoch: int, seq: int, loss: float | None = 0.5, run_id: str = RUN) -> TrainingUpdate:
-    figures = dict(sensitivity=None, specificity=0.5, precision=0.5, f1=0.5, auc_roc=None, support=3)
+    figures = {"sensitivity": None, "specificity": 0.5, "precision": 0.5, "f1": 0.5, "auc_roc": None, "support": 3}
     numbers: dict[str, Any] = dict.fromkeys(MONITORS, loss)
     numbers |= {"val_confusion_matrix": [[1, 2], [0, 3]], "val_per_class": {"benign": figures}}
     return TrainingUpdate(

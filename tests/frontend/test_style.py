@@ -9,7 +9,9 @@ TOKENS, RULES = STYLE.split("}", 1)
 
 
 def test_sizes_of_text_corners_and_gaps_are_tokens() -> None:
-    bare = re.findall(r"(?<!-)\b(?:font-size|font|border-radius|gap): [^;}]*?(?<![\w.-])[\d.]+(?:px|r?em)\b[^;}]*", RULES)
+    bare = re.findall(
+        r"(?<!-)\b(?:font-size|font|border-radius|gap): [^;}]*?(?<![\w.-])[\d.]+(?:px|r?em)\b[^;}]*", RULES
+    )
     # What is drawn by a border or a box of some pixels.
     assert [each for each in bare if each not in ("border-radius: 1px", "border-radius: 2px", "gap: 1px")] == []
 

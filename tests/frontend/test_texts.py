@@ -1,7 +1,6 @@
 """Every text of the page is there in both languages, and says the same with the same parameters."""
 
 import re
-import string
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,15 @@ import pytest
 from pydantic_core import to_jsonable_python
 
 from breastai.clinical.audit_findings import SEVERITIES
-from breastai.clinical.operating_point import PREVALENCES
 from breastai.clinical.metric_intervals import evaluate
+from breastai.clinical.operating_point import PREVALENCES
+from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
 from breastai.domain.catalog import (
     EXPORT_FORMATS,
     PRESETS,
     RESEARCH_USE,
 )
-from breastai.domain.metric_catalog import CLASS_METRICS, EPOCH_METRICS, METRICS
 from breastai.domain.config import Config, parse_config
-from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
 from breastai.domain.errors import (
     CheckpointNotFound,
     ConfigInvalid,
@@ -31,8 +29,9 @@ from breastai.domain.errors import (
 )
 from breastai.domain.events import Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
-from breastai.domain.records import Referral, Reliability
 from breastai.domain.list_entries import DataWarning
+from breastai.domain.metric_catalog import CLASS_METRICS, EPOCH_METRICS, METRICS
+from breastai.domain.records import Referral, Reliability
 from breastai.domain.text import Text
 from breastai.texts.catalogue import read_catalogue
 from breastai.texts.renderer import render
@@ -220,9 +219,7 @@ def test_no_text_is_empty_and_long_texts_are_translated(locales: dict[str, dict[
 def test_french_punctuation_has_its_unbreakable_spaces(locales: dict[str, dict[str, str]]) -> None:
     # What is typed in a shell keeps its own quotation marks.
     texts = {key: text.replace("'path:{pattern}'", "") for key, text in locales["fr"].items()}
-    assert [
-        key for key, text in texts.items() if re.search(r" [:;?!»]|« |'", text) and "pip install" not in text
-    ] == []
+    assert [key for key, text in texts.items() if re.search(r" [:;?!»]|« |'", text) and "pip install" not in text] == []
 
 
 def test_the_research_notice_is_the_one_of_the_catalog(locales: dict[str, dict[str, str]]) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from breastai.domain.events import ENVELOPE, EVENTS
+from breastai.domain.events import ENVELOPE, EVENTS, Evaluation
 from breastai.domain.page_types import event_parts, page_types
 from breastai.domain.records import CalibrationEvidence, JudgedPoint, Referral, Reliability
-from breastai.domain.events import Evaluation
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 LONGEST_VIEW_LINES = 200
