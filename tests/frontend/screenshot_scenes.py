@@ -3,15 +3,18 @@
 import contextlib
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import page_steps
 import psutil
-from page_steps import wait_until
 from playwright.sync_api import Page
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 EPOCHS_BEFORE = 9
+# Real trainings are waited for.
+wait_until = partial(page_steps.wait_until, within_s=240)
 # So small that it trains in seconds an epoch on one thread, and longer than the pictures take, on a quiet machine too.
 CONFIG = {
     "data": {"image_size": 64, "batch_size": 16, "num_workers": 0},
@@ -57,8 +60,8 @@ def press(page: Page, action: str, within: str = "") -> None:
 
 
 def wait_for_epoch(page: Page, epoch: int) -> None:
-    wait_until(page,
-        "(epoch) => parseInt(document.querySelector('#tiles .tile-value')?.textContent, 10) >= epoch", arg=epoch
+    wait_until(
+        page, "(epoch) => parseInt(document.querySelector('#tiles .tile-value')?.textContent, 10) >= epoch", arg=epoch
     )
 
 
@@ -117,9 +120,7 @@ def queue(page: Page, root: Path) -> None:
     for epochs in ("3", "2"):
         page.fill("#setting-training-epochs", epochs)
         press(page, "queue_training")
-        wait_until(page,
-        "(n) => document.querySelectorAll('#queue-list tbody tr').length === n", arg=4 - int(epochs)
-        )
+        wait_until(page, "(n) => document.querySelectorAll('#queue-list tbody tr').length === n", arg=4 - int(epochs))
     go(page, "queue")
 
 
