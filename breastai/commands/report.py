@@ -65,7 +65,7 @@ def report(
     place = Workspace.open(workspace)
     run_id = run
     if run != PREDICTIONS:
-        run_id = place.existing_run(checkpoint_name(place, run).partition("/")[0])
+        run_id = place.existing_model(checkpoint_name(place, run).partition("/")[0])
     with open_output(as_json) as output:
         job = Report(
             workspace=str(place.root),

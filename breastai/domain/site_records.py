@@ -106,6 +106,10 @@ class Adaptation(Stored):
         """Of the content of each image that this sample or an earlier one holds."""
         return {*self.sample.sha256, *self.earlier_sha256}
 
+    def without_hashes(self) -> "Adaptation":
+        """Return the same without the hashes of single images, to hand on."""
+        return self.model_copy(update={"sample": self.sample.model_copy(update={"sha256": []}), "earlier_sha256": []})
+
 
 class Drift(Stored):
     """A mean over the images of a site and over those the model was validated on; the difference: site minus those."""

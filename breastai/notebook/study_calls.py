@@ -154,7 +154,7 @@ def report(
     """Write the report of a run, as `breastai report` does; by default in the language of the texts."""
     follow_system_language()
     place = workspace_of(run, workspace)
-    run_id = place.existing_run(checkpoint_name(place, name_of(run)).partition("/")[0])
+    run_id = place.existing_model(checkpoint_name(place, name_of(run)).partition("/")[0])
     spoken = current_language() if language is None else language
     job = Report(workspace=str(place.root), run_id=run_id, language=spoken, pdf=pdf, docx=docx, pictures=pictures)
     return ReportResult(_ended(run_shown(job, progress), ReportCreated), place.root)

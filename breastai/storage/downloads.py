@@ -18,7 +18,7 @@ def download_at(workspace: Workspace, url_path: str) -> Path | None:
     known = [*checkpoint_weights(workspace), *(workspace.root / entry.path for entry in list_exports(workspace))]
     known += list_backups(workspace)
     run_id = wanted.removeprefix(f"{workspace.relative(workspace.logs_dir)}/").partition("/")[0]
-    if run_id in workspace.runs():
+    if workspace.has_model(run_id):
         known += [*evaluation_files(workspace, run_id), *sites_files(workspace, run_id)]
     known += doubt_tables(workspace)
     return next((path for path in known if workspace.relative(path) == wanted and path.is_file()), None)

@@ -133,7 +133,7 @@ def read_evaluations(workspace: Workspace, run_id: str) -> list[tuple[Path, Eval
 
 def find_evaluation(workspace: Workspace, run_id: str, name: str) -> tuple[Path, EvaluationRecord]:
     """Return a record of a run by the name of its file without the ending; raise RunNotFound or EvaluationNotFound."""
-    return _find_named(workspace, workspace.existing_run(run_id), name)
+    return _find_named(workspace, workspace.existing_model(run_id), name)
 
 
 def find_predictions(workspace: Workspace, name: str) -> EvaluationRecord:
@@ -259,7 +259,7 @@ def find_judged(workspace: Workspace, run_id: str, name: str | None) -> Evaluati
 
     Raises RunNotFound and EvaluationNotFound.
     """
-    heads = [head for path in evaluation_files(workspace, workspace.existing_run(run_id)) if (head := _head(path))]
+    heads = [head for path in evaluation_files(workspace, workspace.existing_model(run_id)) if (head := _head(path))]
     if name is None:
         heads = [head for head in heads if head.split == "val"] or heads
     found = [head for head in heads if name in (None, head.path.stem)]

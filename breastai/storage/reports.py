@@ -40,7 +40,7 @@ def report_files(workspace: Workspace, run_id: str, language: str, evaluation: s
 def report_at(workspace: Workspace, url_path: str) -> Path | None:
     """Return the file a request's path means, looked up by the run and never joined from what came; None: no such."""
     found = _URL.fullmatch(url_path)
-    if found is None or (found[1] != PREDICTIONS and found[1] not in workspace.runs()):
+    if found is None or (found[1] != PREDICTIONS and not workspace.has_model(found[1])):
         return None
     path = workspace.logs_dir / found[1] / "report" / found[2]
     return path if path.is_file() and not path.is_symlink() and path.resolve().is_relative_to(workspace.root) else None

@@ -17,7 +17,7 @@ from breastai.texts.catalogue import languages
 
 def list_results(workspace: Workspace, run_id: str) -> ResultsList:
     """Return what was made of a run, the latest first; raise RunNotFound."""
-    workspace.existing_run(run_id)
+    workspace.existing_model(run_id)
     found = [*_evaluations(workspace, run_id), *_sites(workspace, run_id)]
     found += [*_reports(workspace, run_id), *_exports(workspace, run_id)]
     found.sort(key=lambda entry: entry.created, reverse=True)

@@ -155,6 +155,18 @@ class Workspace:
             raise RunNotFound(run_id, self.runs()[-10:])
         return run_id
 
+    def existing_model(self, run_id: str) -> str:
+        """Return `run_id` of a run, or of a model without a journal, such as one adapted to a site; raise RunNotFound."""
+        if _NAME.fullmatch(run_id) and is_own_file(self.checkpoints_dir / run_id / "best.json"):
+            return run_id
+        return self.existing_run(run_id)
+
+    def has_model(self, run_id: str) -> bool:
+        """Return whether `existing_model` knows it."""
+        with contextlib.suppress(RunNotFound):
+            return self.existing_model(run_id) == run_id
+        return False
+
 
 def _no_link(folder: Path) -> Path:
     """Return a folder of the workspace's own; raise WorkspaceUnusable for a link, which is neither read nor written."""

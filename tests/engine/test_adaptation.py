@@ -15,10 +15,13 @@ from breastai.domain.errors import LocalSampleUnfit
 from breastai.domain.events import Evaluation, ModelAdapted
 from breastai.domain.jobs import AdaptModel, Evaluate
 from breastai.domain.text import Text
+from breastai.engine.export.exported_graph import metadata
 from breastai.engine.inference.evaluation_job import evaluate
 from breastai.engine.inference.site_adaptation import adapt_model
 from breastai.engine.network.checkpoint_io import load_checkpoint
 from breastai.engine.network.norm_statistics import PRIOR_IMAGES, move_norms, norm_layers
+from breastai.predictor.model_output import Answer
+from breastai.predictor.reference_answers import reference_images, references_for
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
@@ -155,3 +158,25 @@ def test_the_command_names_it_and_refuses_a_name_that_is_taken(
     assert "mine/best" in shown and "no external validation" in shown
     assert run([*arguments, *place]) == 2
     assert "already" in capsys.readouterr().err
+
+
+def test_it_has_a_report_and_its_export_says_what_it_was_made_from(
+    trained: Workspace, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = adapted(trained, site, run_id="told").adaptation
+    assert told.data == "data/train"  # by no more than its last names, and never by the name of its part alone
+    assert run(["report", "told", "--language", "en", "--workspace", str(trained.root)]) == 0
+    assert "report.en.html" in capsys.readouterr().out
+    folder = trained.logs_dir / "told" / "report"
+    report = json.loads((folder / "report.en.json").read_text())
+    assert report["adapted"]["judges_rest"] and report["adapted"]["adaptation"]["sample"]["sha256"] == []
+    assert "adapted to the site data/train" in (folder / "model_card.en.md").read_text()
+    loaded = load_checkpoint(find_checkpoint(trained, "told/best"))
+    images = reference_images(loaded.manifest.config.preprocessing, loaded.manifest.image_size)
+    references = references_for(images, Answer(np.tile([0.2, 0.3, 0.5], (len(images), 1))), 1e-4)
+    said = metadata(loaded, "onnx", references, loaded.manifest.decision.novelty)
+    assert said["adapted_from"]["checkpoint"] == "run/best" and said["adapted_from"]["sample"]["sha256"] == []
+    assert "local sample" in said["novelty"]
+    base = load_checkpoint(find_checkpoint(trained, "run/best"))
+    assert said["data_sha256"] != metadata(base, "onnx", references)["data_sha256"]
+    assert metadata(base, "onnx", references)["adapted_from"] is None

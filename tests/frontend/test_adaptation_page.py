@@ -27,4 +27,10 @@ def test_a_model_is_adapted_to_a_site_and_shown_beside_itself(
         page.locator("#adapt-run").click()
         expect(page.locator("#adapted-card")).to_contain_text(title)
         expect(page.locator("#adapted-body tbody tr")).to_have_count(5, timeout=WITHIN_MS)
+        page.locator("#adapted-body [data-action=create_report]").click()
+        page.locator("#adapted-body a[href*=results]").click()
+        kept = page.locator("#run-page-body tbody tr")
+        expect(kept).to_have_count(2, timeout=WITHIN_MS)  # its evaluation on the rest, and its report
+        link = kept.locator("a[href*='report.fr.html']").get_attribute("href")
+        assert page.request.get(link or "").ok
     assert len([path for path in asked_workspace.checkpoints_dir.iterdir() if path.name.endswith("-adapted")]) == 1

@@ -261,7 +261,7 @@ def _of_predictions(job: CompareReaders, workspace: Workspace, readings: Reading
 
 
 def _of_run(job: CompareReaders, workspace: Workspace, readings: Readings) -> ModelReadings:
-    run_id = workspace.existing_run(job.model_run or "")
+    run_id = workspace.existing_model(job.model_run or "")
     records = [record for _, record in read_evaluations(workspace, run_id)]
     record = next(reversed([each for each in records if each.split == "test"] or records), None)
     if record is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from breastai.clinical.report import report_charts as charts
+from breastai.clinical.report.report_adaptation import adapted_text
 from breastai.clinical.report.report_blocks import Block, Heading, Inline, Inlines, Paragraph, Table
 from breastai.clinical.report.report_caveats import image_uses
 from breastai.clinical.report.report_page import FIGURE_WIDTHS, ReportPage, flat
@@ -44,6 +45,8 @@ def card(page: ReportPage) -> Iterator[Block]:
         ((t["card.model"],), (described,)),
         ((t["split"],), (translate_sentence(document.split["description"], page.language),)),
     ]
+    if document.adapted is not None:
+        rows.insert(3, ((t["adapted.card"],), adapted_text(page)))
     if document.evidence is not None:
         parts: list[Inline] = []
         for name in document.evidence.class_names:

@@ -6,6 +6,7 @@ datasets, CACM 2021;64(12):86-92); what no record can answer is left to the auth
 
 from collections.abc import Iterator
 
+from breastai.clinical.report.report_adaptation import adapted_text
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
 from breastai.clinical.report.report_caveats import image_uses
 from breastai.clinical.report.report_checklists import model_output
@@ -28,8 +29,8 @@ def model_card(page: ReportPage) -> Iterator[Block]:
     yield Table((t["card.field"], t["card.text"]), tuple(_facts(page)), t["card"], widths=(0.25, 0.75))
     yield Heading(t["results"])
     if document.evidence is None:
-        yield Paragraph((t["summary.not_judged"],), "warning")
-        yield validation_figures(page)
+        yield Paragraph((t["summary.not_judged" if document.adapted is None else "adapted.not_judged"],), "warning")
+        yield from validation_figures(page)
     else:
         yield main_figures(page)
         yield from plain_words(page)
@@ -50,6 +51,8 @@ def _facts(page: ReportPage) -> Iterator[tuple[Inlines, Inlines]]:
         (t["card.model"],),
         (t["answer.and"].join((model["architecture"], model["checkpoint"], page.class_list(model["class_names"]))),),
     )
+    if document.adapted is not None:
+        yield (t["adapted.card"],), adapted_text(page)
     yield (t["checklist.initialization"],), (initial_weights(model["pretrained"], t),)
     yield (t["fingerprint.weights"],), (f"SHA-256 {model['sha256']}",)
     yield (t["checklist.output"],), (model_output(document, page.values, t),)

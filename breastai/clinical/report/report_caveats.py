@@ -45,6 +45,8 @@ def judged_part(document: ReportDocument) -> str | None:
 
 def judged_images(document: ReportDocument, texts: Mapping[str, str]) -> str:
     """Return in words which images were judged: a part of the run's own, else where they come from."""
+    if document.adapted is not None and document.adapted.judges_rest:
+        return texts["adapted.rest"]
     part, place = judged_part(document), (document.evaluation or {}).get("data", "")
     return texts.get(f"part.{part}", texts.get(f"used_for.part.{part}", place)) if part else place
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from breastai.clinical.report.report_blocks import at, format_quantity, plain
 from breastai.clinical.report.report_caveats import is_optimistic, judged_images, judged_part, when_chosen
-from breastai.clinical.report.report_document import Flow, ReportDocument
+from breastai.clinical.report.report_document import AdaptedModel, Flow, ReportDocument
 from breastai.clinical.report.report_texts import class_label, initial_weights, monitor_name, translate_sentence
 from breastai.domain.records import Evidence
 from breastai.texts.number_format import percent_text, short_text
@@ -128,7 +128,29 @@ def _of_run(
             patients=document.evidence.patients,
             what=judged_images(document, texts),
         )
-    return answers
+    return answers if document.adapted is None else _of_adapted(document, document.adapted, answers, texts)
+
+
+# What only the records of the training tell.
+_OF_RECORDS = ("subsets", "missing", "disjoint", "eligibility", "training", "parts", "low_quality")
+
+
+def _of_adapted(
+    document: ReportDocument, adapted: AdaptedModel, answers: Mapping[str, str], texts: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the answers of a run as they are true of a model that was adapted to a site after it."""
+    sample = adapted.adaptation.sample
+    known = dict(answers) if document.is_recorded else {k: v for k, v in answers.items() if k not in _OF_RECORDS}
+    own = {
+        "training": _fill_answer(texts, "adapted_training", training=known.get("training", "")),
+        "development": _fill_answer(
+            texts, "adapted_development", development=known["development"], images=sample.images
+        ),
+        "disjoint": _fill_answer(texts, f"adapted_disjoint.{sample.unit}", disjoint=known.get("disjoint", "")),
+    }
+    if adapted.judges_rest:
+        own["internal"] = _fill_answer(texts, "adapted_internal", n=sample.rest_images)
+    return known | {name: answer.strip() for name, answer in own.items()}
 
 
 def _of_evidence(
@@ -186,6 +208,8 @@ def _by_part(document: ReportDocument, flow: Flow, texts: Mapping[str, str]) -> 
     """Return how many images of each class each part has; what else describes them is for the authors."""
     evidence = document.evidence
     parts = {"train": flow.train, "val": flow.val, "calibration": flow.calibration}
+    if document.adapted is not None:
+        parts |= {"sample": document.adapted.adaptation.sample.counts}
     if evidence is not None and flow.test_total is not None:
         parts["test"] = evidence.counts
     told = [

@@ -8,7 +8,7 @@ from breastai.domain.comparison_record import ComparisonRecord
 from breastai.domain.dataset_description import CorrectionCounts
 from breastai.domain.reader_records import ReaderStudyRecord
 from breastai.domain.records import Evidence, Finding, UnitEvidence
-from breastai.domain.site_records import SitesRecord
+from breastai.domain.site_records import Adaptation, SitesRecord
 from breastai.domain.stored import Stored, StoredDocument
 
 
@@ -32,6 +32,20 @@ class Flow(Stored):
     test_total: int | None = None
     test_skipped: int | None = None
     corrections: CorrectionCounts = CorrectionCounts()
+
+
+class AdaptedModel(Stored):
+    """A model adapted to a site. `origin`: the run whose records tell of its training; null where they aren't at hand.
+
+    `adaptation` is without its lists of hashes; `earlier_images` counts those of earlier samples.
+    """
+
+    adaptation: Adaptation
+    earlier_images: int = 0
+    origin: str | None = None
+    judges_rest: bool = Field(
+        False, description="Whether the judged images are those of the site that the sample left."
+    )
 
 
 class AuditSummary(Stored):
@@ -82,6 +96,9 @@ class ReportDocument(StoredDocument):
     language: str
     run_id: str
     model: dict[str, Any]
+    adapted: AdaptedModel | None = Field(
+        None, description="Of a model adapted to a site; flow, audit and training are of the run it began as."
+    )
     flow: Flow | None = Field(None, description="Null where the predictions are another model's.")
     patients: int | None
     split: dict[str, Any] = {}
@@ -106,3 +123,8 @@ class ReportDocument(StoredDocument):
     comparisons: list[ComparisonRecord] = []
     readers: list[ReaderStudyRecord] = []
     checklists: dict[str, list[dict[str, str | None]]] = {}
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the records of the training are at hand; of an adapted model they may have stayed elsewhere."""
+        return self.adapted is None or self.adapted.origin is not None

@@ -37,12 +37,14 @@ def _beginning(page: ReportPage) -> Iterator[Block]:
     yield Heading(report_title(page), 1)
     yield Paragraph((document.notice,), "notice")
     created = write_value(document.created, document.language, "datetime")
-    made = t["made" if document.flow else "made_elsewhere"]
-    yield Paragraph((made.format(created=created, version=document.breastai),), "caption")
+    key = "made" if document.flow else "made_elsewhere"
+    if document.adapted is not None:
+        key = "made_adapted" if document.is_recorded else "made_adapted_alone"
+    yield Paragraph((t[key].format(created=created, version=document.breastai),), "caption")
 
 
 def report_title(page: ReportPage) -> str:
     """Return what the report is of: a run, or the predictions of another model."""
     if page.document.flow is None:
         return page.t["title_elsewhere"].format(table=page.document.model["checkpoint"])
-    return page.t["title"].format(run=page.document.run_id)
+    return page.t["title" if page.document.adapted is None else "title_adapted"].format(run=page.document.run_id)

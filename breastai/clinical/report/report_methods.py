@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from breastai.clinical.report.report_adaptation import adaptation_blocks, sample_steps
 from breastai.clinical.report.report_blocks import Block, Flow, Heading, Inlines, Paragraph, Step, Table
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_texts import finding_text, initial_weights, monitor_name, translate_sentence
@@ -14,6 +15,7 @@ def methods(page: ReportPage) -> Iterator[Block]:
     if page.document.flow is None:
         yield page.say("methods.elsewhere")
         return
+    yield from adaptation_blocks(page)
     yield from flow_and_split(page)
     yield from audit_found(page)
     yield from training(page)
@@ -22,27 +24,46 @@ def methods(page: ReportPage) -> Iterator[Block]:
 
 def flow_and_split(page: ReportPage) -> Iterator[Block]:
     """Yield the flow of patients and images, and how they were divided."""
-    document, t, flow = page.document, page.t, page.flow
+    t = page.t
     yield Heading(t["trained_on"], 3)
+    yield Flow(tuple(_flow_steps(page)), t["flow.caption"])
+    yield from corrections(page)
+    yield from split(page)
+
+
+def _flow_steps(page: ReportPage) -> Iterator[Step]:
+    """Yield the images in and out, part by part."""
+    t, flow = page.t, page.flow
     leaving = [page.fill("flow.skipped", n=page.count("flow", "skipped"))] if flow.skipped else []
     for reason in flow.left_out:
         words = t.get(f"reason.{reason}", reason)
         leaving.append(page.fill("flow.left_out", n=page.count("flow", "left_out", reason), reason=words))
     if flow.masks:
         leaving.append(page.fill("flow.masks", n=page.count("flow", "masks")))
-    steps = [Step(page.fill("flow.found", n=page.count("flow", "found")), tuple(leaving))]
+    if page.document.is_recorded:
+        yield Step(page.fill("flow.found", n=page.count("flow", "found")), tuple(leaving))
     for part in ("train", "val", *(("calibration",) if flow.calibration_total else ())):
         total = page.count("flow", f"{part}_total")
-        text = page.fill(f"flow.{part}", n=total, classes=page.counts("flow", part))
-        steps.append(Step((*text, *page.patients_of(part))))
+        classes = page.counts("flow", part)
+        text = page.fill(f"flow.{part}" if classes else f"flow.{part}_only", n=total, classes=classes)
+        yield Step((*text, *page.patients_of(part)))
+    if page.document.adapted is not None:
+        yield from sample_steps(page)
+        if page.document.adapted.judges_rest:
+            return
     if flow.test_total is not None:
         gone = (page.fill("flow.test_skipped", n=page.count("flow", "test_skipped")),) if flow.test_skipped else ()
         text = page.fill("flow.test", n=page.count("flow", "test_total"))
-        steps.append(Step((*text, *page.patients_of("test")), gone))
-    yield Flow(tuple(steps), t["flow.caption"])
-    yield from corrections(page)
+        yield Step((*text, *page.patients_of("test")), gone)
+
+
+def split(page: ReportPage) -> Iterator[Block]:
+    """Yield how the images were divided, and who is on both sides."""
+    document, t = page.document, page.t
     yield Heading(t["split"], 3)
     yield page.say("split.how", description=translate_sentence(document.split["description"], page.language))
+    if not document.is_recorded:
+        return
     shared = document.split["shared_patients"]
     if document.patients and shared:
         for part in shared:
@@ -79,6 +100,8 @@ def corrections(page: ReportPage) -> Iterator[Block]:
 def audit_found(page: ReportPage) -> Iterator[Block]:
     """Yield what the audit found in the images."""
     audit, t = page.document.audit, page.t
+    if not page.document.is_recorded:
+        return
     yield Heading(t["audit"], 3)
     if audit is None:
         yield Paragraph((t["audit.none"],))
@@ -103,9 +126,9 @@ def audit_found(page: ReportPage) -> Iterator[Block]:
 def training(page: ReportPage) -> Iterator[Block]:
     """Yield how the network was trained, and how often the judged images were opened."""
     t, told = page.t, page.values["training"]
-    yield Heading(t["training"], 3)
+    yield Heading(t["training" if page.document.adapted is None else "adapted.training"], 3)
     yield page.say(
-        "training.text",
+        "training.text" if page.document.is_recorded else "training.unrecorded",
         epochs=page.count("training", "epochs_run"),
         planned=page.count("training", "epochs_planned"),
         best=page.count("training", "best_epoch"),

@@ -84,6 +84,8 @@ class ReportPage:
     @property
     def known_limits(self) -> str:
         """What a card says of limits: of figures, or that there are none beyond validation."""
+        if self.document.evidence is None and self.document.adapted is not None:
+            return self.t["adapted.not_judged"]
         return self.t["card.limits_text" if self.document.evidence is not None else "card.limits_not_judged"]
 
     @property

@@ -15,7 +15,7 @@ def results(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
     """Yield the results. `pictures`: of worst cases by their number, as data URIs."""
     yield Heading(page.t["results"])
     if page.document.evidence is None:
-        yield validation_figures(page)
+        yield from validation_figures(page)
         return
     yield from units(page)
     yield from at_point(page)
@@ -27,12 +27,14 @@ def results(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
     yield from worst_errors(page, pictures)
 
 
-def validation_figures(page: ReportPage) -> Table:
-    """Return the figures of validation, where nothing else was judged."""
+def validation_figures(page: ReportPage) -> Iterator[Block]:
+    """Yield the figures of validation, where nothing else was judged; an adapted model has none."""
+    if not page.document.validation:
+        return
     rows: tuple[tuple[Inlines, ...], ...] = tuple(
         ((page.t.get(f"metric.{name}", name),), (page.at("validation", name),)) for name in page.document.validation
     )
-    return Table(
+    yield Table(
         (page.t["figures.figure"], page.t["figures.value"]), rows, page.t["figures.validation"], widths=(0.6, 0.4)
     )
 

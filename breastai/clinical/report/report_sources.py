@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from pydantic_core import to_jsonable_python
 
 import breastai
+from breastai.clinical.report.report_adaptation import adapted_model, training_run
 from breastai.clinical.report.report_document import (
     AuditSummary,
     Crosstab,
@@ -69,12 +70,13 @@ def gather(
     """
     if run_id == PREDICTIONS:
         return _of_predictions(workspace, language, evaluation or latest_predictions(workspace))
-    workspace.existing_run(run_id)
+    workspace.existing_model(run_id)
     try:
         manifest = read_manifest(find_checkpoint(workspace, f"{run_id}/best"))
     except CheckpointNotFound:
         raise NoEvaluation(run_id) from None
-    events = list(read_events(workspace.journal_file(run_id)))
+    origin = training_run(workspace, manifest)
+    events = [] if origin is None else list(read_events(workspace.journal_file(origin)))
     records = [record for _, record in read_evaluations(workspace, run_id)]
     record = _latest(records) if evaluation is None else find_evaluation(workspace, run_id, evaluation)[1]
     compared = [each for _, each in read_comparisons(workspace)]
@@ -82,6 +84,7 @@ def gather(
         **_of_record(record, language),
         run_id=run_id,
         model=_model(manifest, events),
+        adapted=adapted_model(manifest, origin, record),
         flow=_flow(manifest, events, record),
         patients=_last(events, DataLoaded, "patients"),
         split={
@@ -274,6 +277,8 @@ def _fingerprints(manifest: Manifest, record: EvaluationRecord | None) -> dict[s
         "val": fingerprint(manifest.split.val_sha256),
         "weights": manifest.sha256,
     }
+    if manifest.adapted_from is not None:
+        found |= {"base": manifest.adapted_from.sha256, "sample": fingerprint(manifest.adapted_from.sample.sha256)}
     if manifest.split.calibration_sha256:
         found["calibration"] = fingerprint(manifest.split.calibration_sha256)
     return found | ({"evaluated": record.fingerprint} if record and record.fingerprint else {})
@@ -304,11 +309,11 @@ def _training(manifest: Manifest, events: list[Event]) -> dict[str, Any]:
     complete = [event for event in events if isinstance(event, TrainingComplete)]
     return {
         "epochs_planned": manifest.config.training.epochs,
-        "epochs_run": len(updates),
+        "epochs_run": len(updates) if events else None,
         "best_epoch": manifest.epoch,
         "stopped_early": complete[-1].stopped_early if complete else None,
         "complete": bool(complete),
-        "duration_s": round(sum(update.epoch_s for update in updates.values()), 1),
+        "duration_s": round(sum(update.epoch_s for update in updates.values()), 1) if events else None,
         "monitor": manifest.config.training.early_stopping.monitor,
         "train_loss": [updates[epoch].metrics.get("train_loss") for epoch in sorted(updates)],
         "val_loss": [updates[epoch].metrics.get("val_loss") for epoch in sorted(updates)],

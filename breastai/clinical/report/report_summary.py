@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
+from breastai.clinical.report.report_adaptation import adapted_limits, made_from
 from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inlines, Paragraph, Table
 from breastai.clinical.report.report_caveats import (
     image_uses,
     is_optimistic,
     judged_images,
+    judged_part,
     patients_at_threshold,
     when_chosen,
 )
+from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_page import FIGURE_WIDTHS, ReportPage
 from breastai.clinical.report.report_texts import finding_text, translate_sentence
 from breastai.clinical.report.report_units import unit_rows, units_at_threshold
@@ -24,7 +27,7 @@ def summary(page: ReportPage) -> Iterator[Block]:
     yield Heading(t["summary"])
     yield from _made(page)
     if document.evidence is None or document.evaluation is None:
-        yield Paragraph((t["summary.not_judged"],), "warning")
+        yield Paragraph((t["summary.not_judged" if document.adapted is None else "adapted.not_judged"],), "warning")
         yield from limits(page)
         return
     yield page.say(
@@ -53,6 +56,9 @@ def _made(page: ReportPage) -> Iterator[Block]:
         return
     size = page.count("model", "image_size")
     yield page.say("summary.model", architecture=model["architecture"], size=size, classes=names)
+    if document.adapted is not None:
+        yield made_from(page)
+        return
     apart = bool(page.flow.calibration_total)
     numbers = {part: page.count("flow", f"{part}_total") for part in ("train", "val", "calibration")}
     yield page.say("summary.data_calibration" if apart else "summary.data", **numbers)
@@ -89,15 +95,8 @@ def limits(page: ReportPage) -> Iterator[Block]:
     audit, t = page.document.audit, page.t
     findings = audit.findings if audit else []
     found: list[Inlines] = [(finding_text(each, page.language),) for each in findings if each.severity != "info"]
-    evidence = page.document.evidence
-    if page.document.flow is not None and not page.document.patients:
-        found.append((t["split.no_patients"],))
-    elif evidence is not None and evidence.patients is None:
-        found.append((t["limits.judged_unknown"],))
-    if page.document.flow is not None and audit is None:
-        found.append((t["limits.no_audit"],))
-    if page.document.flow is None:
-        found.append((t["limits.elsewhere"],))
+    found += [(t[key],) for key in _unknown(page.document)]
+    found += adapted_limits(page)
     for part in page.document.split.get("shared_patients", ()):
         shared = page.count("split", "shared_patients", part)
         found.append(page.fill("limits.shared", part=t[f"part.{part}"], shared=shared))
@@ -108,6 +107,22 @@ def limits(page: ReportPage) -> Iterator[Block]:
         yield Bullets(tuple(found))
     else:
         yield Paragraph((t["limits.none"],))
+
+
+def _unknown(document: ReportDocument) -> Iterator[str]:
+    """Yield the texts of what is not known of the images, for the limits."""
+    evidence, of_run = document.evidence, document.flow is not None and document.is_recorded
+    apart = evidence is not None and evidence.patients is not None
+    if of_run and not document.patients:
+        yield "limits.trained_unknown" if apart else "split.no_patients"
+    elif evidence is not None and not apart:
+        yield "limits.judged_unknown"
+    if of_run and document.audit is None:
+        yield "limits.no_audit"
+    elif of_run and evidence is not None and judged_part(document) is None:
+        yield "limits.judged_not_audited"
+    if document.flow is None:
+        yield "limits.elsewhere"
 
 
 def plain_words(page: ReportPage) -> Iterator[Block]:

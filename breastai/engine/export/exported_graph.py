@@ -182,6 +182,8 @@ def metadata(
     """Return what an exported file says of itself; `limit`: of the novelty, `units`: of these, where its graph tells them."""
     manifest = loaded.manifest
     unit_rule = _moved_with(limit, manifest) if units else None
+    adapted = manifest.adapted_from
+    fitted = "validation images" if adapted is None else "local sample that adapted the model"
     return {
         "notice": RESEARCH_USE,
         "metadata_format": 1,
@@ -196,7 +198,7 @@ def metadata(
         "mean": manifest.mean,
         "std": manifest.std,
         "tta": manifest.config.evaluation.tta,
-        "novelty": "a second output, float32, (N,): how unlike the validation images" if limit else None,
+        "novelty": f"a second output, float32, (N,): how unlike the {fitted}" if limit else None,
         "unit_output": _UNIT_OUTPUT if unit_rule is not None else None,
         "unit_rule": None if unit_rule is None else unit_rule.model_dump(mode="json"),
         "decision": manifest.decision.model_copy(update={"novelty": limit}).model_dump(mode="json"),
@@ -208,6 +210,7 @@ def metadata(
         "split": str(manifest.split.description),
         "pretrained": manifest.pretrained,
         "weights": None if manifest.weights is None else manifest.weights.model_dump(mode="json"),
+        "adapted_from": None if adapted is None else adapted.without_hashes().model_dump(mode="json"),
         "references": references.model_dump(mode="json"),
     }
 
@@ -227,5 +230,7 @@ def _moved_with(limit: NoveltyLimit | None, manifest: Manifest) -> UnitRule | No
 def data_sha256(loaded: Loaded) -> str:
     """Return one hash of all images the model learnt from and was chosen by: of their own hashes, in order."""
     split = loaded.manifest.split
-    parts = (f"{part} {digest}" for part in ("train", "val") for digest in sorted(getattr(split, f"{part}_sha256")))
+    parts = [f"{part} {digest}" for part in ("train", "val") for digest in sorted(getattr(split, f"{part}_sha256"))]
+    adapted = loaded.manifest.adapted_from
+    parts += [] if adapted is None else [f"sample {digest}" for digest in sorted(adapted.used_sha256)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

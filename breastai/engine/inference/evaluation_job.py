@@ -21,6 +21,7 @@ from breastai.data.preprocessing.lesion_boxes import Box, wants_box
 from breastai.data.sources.frames import files_of
 from breastai.data.sources.image_listing import Listed
 from breastai.domain.catalog import find_architecture
+from breastai.domain.class_words import split_of
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
@@ -97,14 +98,13 @@ def judge(
     )
     which = fingerprint(images.hashes)
     opened = count_opening(workspace, which, asked.loaded.files.name)
-    place = workspace.relative(asked.root)
     record = make_record(
         without_absent(found, match),
         _cases(asked, subgroups),
         run_id=manifest.run_id,
         checkpoint=f"{manifest.run_id}/{manifest.kind}",
         checkpoint_sha256=manifest.sha256,
-        data=place if is_remote(place) or asked.root.is_relative_to(workspace.root) else asked.root.name,
+        data=place_name(workspace, asked.root),
         split=split,
         fingerprint=which,
         opened=opened,
@@ -117,6 +117,14 @@ def judge(
         by_unit=_by_unit(asked),
     )
     return record, save_evaluation(workspace, record)
+
+
+def place_name(workspace: Workspace, root: Path) -> str:
+    """Return what a record calls a place: its path in the workspace or its address, else no more than its last names."""
+    place = workspace.relative(root)
+    if is_remote(place) or root.is_relative_to(workspace.root):
+        return place
+    return root.name if split_of(root.name) is None else f"{root.parent.name}/{root.name}"
 
 
 def _by_unit(asked: LabelledPredictions) -> tuple[UnitEvidence, list[JudgedUnit]] | None:
@@ -176,7 +184,7 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
         ComparedModels(
             first_name=first.files.name,
             second_name=second.files.name,
-            data=folder.name,
+            data=place_name(workspace, folder),
             labels=here.answers.labels,
             first=scores[0],
             second=scores[1][:, order],

@@ -25,7 +25,7 @@ from breastai.domain.jobs import AdaptModel
 from breastai.domain.records import EvaluationRecord, Figure
 from breastai.domain.site_records import Adaptation, AdaptationSample
 from breastai.domain.text import Text
-from breastai.engine.inference.evaluation_job import checkpoint_of, judge
+from breastai.engine.inference.evaluation_job import checkpoint_of, judge, place_name
 from breastai.engine.inference.labelled_predictions import LabelledPredictions, labelled_folder, predict_labelled
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint, pack_novelty, save_tensors, versions
 from breastai.engine.network.evaluation import Predictions, answers_of, predict_batches
@@ -140,7 +140,7 @@ def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace
     limit = None if novelty is None else novelty.limit
     common = {"fitted_on": "sample", "modalities": manifest.decision.modalities}
     rule = rule.model_copy(update={"novelty": limit, **common})
-    adaptation = _record(loaded, asked, drawn, found, layers, job).model_copy(
+    adaptation = _record(asked, drawn, found, layers, job.local_sample, place_name(workspace, asked.root)).model_copy(
         update={"novelty_images": None if limit is None else limit.n}
     )
     files = checkpoint_files(workspace, job.run_id, "best")
@@ -224,8 +224,9 @@ def _subset(asked: LabelledPredictions, chosen: npt.NDArray[np.bool_]) -> Labell
 
 
 def _record(
-    loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, found: RefittedHead, layers: int, job: AdaptModel
+    asked: LabelledPredictions, drawn: Drawn, found: RefittedHead, layers: int, share: float, place: str
 ) -> Adaptation:
+    loaded = asked.loaded
     manifest, inside = loaded.manifest, drawn.inside
     names = manifest.class_names
 
@@ -235,11 +236,11 @@ def _record(
 
     hashes = asked.images.hashes
     return Adaptation(
-        checkpoint=loaded.files.name,
+        checkpoint=f"{manifest.run_id}/{manifest.kind}",
         sha256=manifest.sha256,
-        data=asked.root.name,
+        data=place,
         sample=AdaptationSample(
-            share=job.local_sample,
+            share=share,
             seed=drawn.seed,
             unit="image" if asked.patients is None else "patient",
             units=len(np.unique(drawn.clusters[inside])),

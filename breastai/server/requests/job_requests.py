@@ -351,7 +351,7 @@ async def create_report(services: Services, client: Client, request: CreateRepor
     def job() -> Job:
         if run_id == PREDICTIONS:
             return make_job(services, request, Report, run_id=run_id)
-        files = checkpoints.find_checkpoint(services.workspace, f"{services.workspace.existing_run(run_id)}/best")
+        files = checkpoints.find_checkpoint(services.workspace, f"{services.workspace.existing_model(run_id)}/best")
         # The pictures of the worst errors come from the run's own folders.
         services.data_roots.check_manifest(checkpoints.read_manifest(files))
         return make_job(services, request, Report, run_id=run_id)

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said, table, figureCell, scroller } = BreastAI.elements;
+  const { actionButton, byId, make, fill, name, said, table, figureCell, scroller } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -11,8 +11,14 @@
   /** @param {Record<string, number>} counts */
   const countsText = (counts) => Object.entries(counts).map(([label, count]) => `${label} ${format.integer(count)}`).join(", ");
 
-  /** @param {Wire.ModelAdapted} found @returns {(Node | null)[]} */
-  function bodyOf(found) {
+  /** The report of an adapted model, and the page of what was made of it. @param {Connection} connection @param {string} run */
+  function linksOf(connection, run) {
+    const report = actionButton("create_report", t("checkpoints.report"), { class: "small", on: { click: () => BreastAI.servedFiles.askReport(connection, run) } });
+    return make("div", { class: "button-row" }, report, make("a", { class: "button small", text: t("runpage.results"), attributes: { href: BreastAI.address.ofRun(run, "results") } }));
+  }
+
+  /** @param {Connection} connection @param {Wire.ModelAdapted} found @returns {(Node | null)[]} */
+  function bodyOf(connection, found) {
     const { sample, norm_layers: layers, head_strength: strength, novelty_images: novelty } = found.adaptation;
     const figures = [...OF_TARGET.map((figure) => `${figure}.${found.target_class}`), "balanced_accuracy", "brier"].filter((figure) => found.before[figure] !== undefined && found.after[figure] !== undefined);
     const rows = figures.map((figure) => [t(`adapt.${figure.split(".")[0]}`), figureCell(found.before[figure]), figureCell(found.after[figure])]);
@@ -30,6 +36,7 @@
       make("h4", { text: caption }),
       scroller(caption, table({ caption, captionHidden: true, head: ["", t("adapt.before"), t("adapt.after")], rows, numeric: true })),
       make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note)))),
+      linksOf(connection, found.checkpoint.split("/")[0]),
     ];
   }
 
@@ -61,7 +68,7 @@
       render(state) {
         button.dataset.blocked = state.session.currentModel === null ? "reason.no_model" : "";
         byId("adapted-card").hidden = state.adapted === null;
-        if (state.adapted !== null) fill(byId("adapted-body"), ...bodyOf(state.adapted));
+        if (state.adapted !== null) fill(byId("adapted-body"), ...bodyOf(connection, state.adapted));
       },
       /** @param {State} state */
       slice: (state) => [state.adapted, state.session.currentModel, state.session.state, state.pending],

@@ -51,8 +51,10 @@
       const now = `${state.connection.count} ${id} ${state.page.tab} ${state.session.state === "idle"} ${state.evaluation?.record ?? ""} ${state.reports.length} ${state.exports.length}`;
       if (askedFor === now || state.connection.phase !== "connected") return;
       askedFor = now;
-      connection.request("show_run", { run_id: id }).catch(() => {});
-      if (["results", "images"].includes(state.page.tab)) connection.request("list_results", { run_id: id }).catch(() => {});
+      const lists = ["results", "images"].includes(state.page.tab);
+      // A model adapted to a site has results and no run: there, its list says whether it is known.
+      connection.request("show_run", { run_id: id }, { quiet: lists }).catch(() => {});
+      if (lists) connection.request("list_results", { run_id: id }).catch(() => {});
     }
 
     /** @param {State} state @param {string} id @param {Run} run @returns {Node[]} */
