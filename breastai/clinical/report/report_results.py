@@ -19,6 +19,7 @@ def results(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
         return
     yield from units(page)
     yield from at_point(page)
+    yield from referral(page)
     yield from calibration(page)
     yield charts.main_charts(page.document, page.t)
     yield from pooling(page.document, page.values, page.t)
@@ -60,7 +61,7 @@ def crosstab(page: ReportPage) -> Table:
 
 
 def at_point(page: ReportPage) -> Iterator[Block]:
-    """Yield the table of four at the operating point, its figures, predictive values, and referral."""
+    """Yield the table of four at the operating point, its figures, and predictive values."""
     t, evidence = page.t, page.document.evidence
     yield Heading(t["point"], 3)
     point = evidence.operating_point if evidence else None
@@ -94,22 +95,27 @@ def at_point(page: ReportPage) -> Iterator[Block]:
     )
     head = (t["point.setting"], t["point.prevalence"], t["point.ppv"], t["point.npv"])
     yield Table(head, values, t["point.predictive"], widths=(0.24, 0.16, 0.3, 0.3))
-    if evidence.referral is not None:
-        yield Heading(t["referral"], 3)
-        places: dict[str, tuple[str, ...]] = {"referred": ("referred", "value")}
-        sets = evidence.referral.error_rate is not None
-        places |= {"rate": ("error_rate",), "outside": ("outside", "value")} if sets else {}
-        key = "referral.text" if sets else "referral.no_sets"
-        found = {name: page.at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
-        error = page.at("evidence", "referral", "error_among_kept", "value", kind="percent")
-        kept = page.fill("referral.none_kept" if error.value is None else "referral.kept", error=error)
-        yield Paragraph((*page.fill(key, **found), " ", *kept))
-        if evidence.referral.unlike is None:
-            yield page.say("referral.unlike_unknown")
-        else:
-            unlike = page.at("evidence", "referral", "unlike", "value", kind="percent")
-            yield page.say("referral.unlike", unlike=unlike)
-        yield from image_uses(page.values, t, "training", "conformal_sets", "novelty")
+
+
+def referral(page: ReportPage) -> Iterator[Block]:
+    """Yield which images go to a human, and the errors among the rest; nothing where none does."""
+    found = page.document.evidence.referral if page.document.evidence else None
+    if found is None:
+        return
+    yield Heading(page.t["referral"], 3)
+    places: dict[str, tuple[str, ...]] = {"referred": ("referred", "value")}
+    sets = found.error_rate is not None
+    places |= {"rate": ("error_rate",), "outside": ("outside", "value")} if sets else {}
+    shares = {name: page.at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
+    error = page.at("evidence", "referral", "error_among_kept", "value", kind="percent")
+    kept = page.fill("referral.none_kept" if error.value is None else "referral.kept", error=error)
+    yield Paragraph((*page.fill("referral.text" if sets else "referral.no_sets", **shares), " ", *kept))
+    if found.unlike is None:
+        yield page.say("referral.unlike_unknown")
+    else:
+        unlike = page.at("evidence", "referral", "unlike", "value", kind="percent")
+        yield page.say("referral.unlike", unlike=unlike)
+    yield from image_uses(page.values, page.t, "training", "conformal_sets", "novelty")
 
 
 def calibration(page: ReportPage) -> Iterator[Block]:
