@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from breastai.clinical.report import report_checklists
 from breastai.clinical.report.report_appendix import appendices
-from breastai.clinical.report.report_blocks import Block, Charts, Inlines, Quantity, Table, plain
+from breastai.clinical.report.report_blocks import Block, Charts, Inlines, Picture, Pictures, Quantity, Table, plain
 from breastai.clinical.report.report_cards import data_sheet, model_card
 from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_layout import lay_out
 from breastai.clinical.report.report_methods import methods
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_results import results
@@ -681,3 +683,134 @@ def test_the_cards_tell_what_the_report_tells(judged: ReportDocument, part: Any)
         for line in outline(PARTS[name](coded_page(judged)))
     }
     assert {line for line in outline(part(coded_page(judged))) if not line.startswith("notice")} - own <= report
+
+
+def test_decisions_by_breast_come_first_and_those_of_images_are_said_to_be_below(
+    judged: ReportDocument, plain_lines: list[str]
+) -> None:
+    found = {"unit": "breast", "pooling": "largest", "images": 240, "several": 60, "mixed": 2}
+    by_unit = found | {"evidence": judged.model_dump(mode="json")["evidence"]}
+    gone, come = difference(plain_lines, lines_of(changed(judged, {"by_unit": by_unit})))
+    assert gone == ["answer output: answer.output", "summary: table summary.figures 9 x 4"]
+    assert come == [
+        "answer output: answer.output_unit unit.breast",
+        "results: ### units.breast",
+        "results: caption uses.none",
+        "results: plain units.counted units.of.breast",
+        "results: plain units.how units.of.breast units.pooling.largest units.of.breast",
+        "results: plain units.images_below unit.breast",
+        "results: plain units.mixed units.of.breast",
+        "results: table units.figures 9 x 4",
+        "summary: plain units.counted units.of.breast",
+        "summary: plain units.images_below unit.breast",
+        "summary: table summary.figures 12 x 4",
+    ]
+    page = ReportPage(changed(judged, {"by_unit": by_unit}))
+    (table,) = tables(summary(page))
+    assert [row[0][0] for row in table.rows[:3]] == [
+        f"{words}, {page.t['units.by.breast']}"
+        for words in (
+            page.figure_name("auc_roc.malignant"),
+            *(page.t[f"metric.{name}_at_operating_point"] for name in ("sensitivity", "specificity")),
+        )
+    ]
+    assert all(place[0] == "by_unit" for row in table.rows[:3] for cell in paths(row) for place in cell)
+    without = changed(judged, {"evidence.by_patient": None, "by_unit": by_unit})
+    assert tables(summary(ReportPage(without)))[0].head[-1] == "cases"
+    assert tables(summary(ReportPage(changed(judged, {"evidence.by_patient": None}))))[0].head[-1] == "images"
+
+
+def test_a_run_judged_on_nothing_tells_its_validation_and_predictions_of_elsewhere_no_run(
+    judged: ReportDocument,
+) -> None:
+    none = {"evidence": None, "evaluation": None, "per_hundred": None, "crosstab": None, "worst": []}
+    page = coded_page(changed(judged, none))
+    assert outline(results(page, {})) == ["## results", "table figures.validation 3 x 2"]
+    assert outline(summary(page))[:4] == [
+        "## summary",
+        "plain summary.model",
+        "plain summary.data",
+        "warning summary.not_judged",
+    ]
+    assert outline(model_card(page))[3:6] == [
+        "## results",
+        "warning summary.not_judged",
+        "table figures.validation 3 x 2",
+    ]
+    assert [paths(row)[1] for row in tables(results(page, {}))[0].rows] == [
+        [("validation", name)] for name in ("accuracy", "auc_roc", "loss")
+    ]
+    elsewhere = coded_page(changed(judged, {"flow": None, "model": {"checkpoint": "a.csv", "class_names": ["x"]}}))
+    assert outline(methods(elsewhere)) == ["## methods", "plain methods.elsewhere"]
+    told = outline(summary(elsewhere))
+    assert told[1] == "plain summary.elsewhere" and "warning summary.not_test" not in told
+    assert "- limits.elsewhere" in told and not {"- split.no_patients", "- limits.no_audit"} & set(told)
+    unknown = changed(
+        judged, {"flow": None, "model": {"checkpoint": "a.csv"} | {"class_names": ["x"]}, "evidence.patients": None}
+    )
+    assert "- limits.judged_unknown" in outline(summary(coded_page(unknown)))
+    heads = [line for line in outline(appendices(elsewhere)) if line.startswith("#")]
+    assert heads == ["# appendices", "## figures.all", "### confusion", "## curves", "## checklists"]
+    # Errors have no pictures, and that none is at hand is not said of each.
+    said = outline(results(elsewhere, {}))
+    assert said.count("- worst.case") == len(judged.worst) and "Pictures" not in said
+    assert any("worst.absent" in codes(each.caption) for each in pictures_of(coded_page(judged)))
+    assert "answer output: answer.output_as_given" in lines_of(elsewhere.document)
+
+
+def pictures_of(page: ReportPage, uris: Mapping[int, str] | None = None) -> tuple[Picture, ...]:
+    (found,) = [block for block in results(page, uris or {}) if isinstance(block, Pictures)]
+    return found.pictures
+
+
+def test_a_worst_error_is_shown_with_its_own_picture_and_numbers(judged: ReportDocument) -> None:
+    uris = {case.number: f"data:{case.number}" for case in judged.worst[1:]}
+    first, *rest = pictures_of(ReportPage(judged), uris)
+    assert first.uri is None and "not at hand" in plain(first.caption, "en")
+    for number, (case, picture) in enumerate(zip(judged.worst, (first, *rest), strict=True)):
+        assert picture.uri == uris.get(case.number)
+        assert paths([picture.caption]) == [[("worst", number, "probability"), ("worst", number, "given_to_truth")]]
+        told = plain(picture.caption, "en")
+        assert f"[{case.name_sha256[:12]}]" in told and case.label in told and case.predicted in told
+
+
+def test_a_report_begins_with_its_title_and_notice_and_has_its_parts_in_order(judged: ReportDocument) -> None:
+    told = outline(lay_out(judged, {}))
+    assert [line for line in told if line.startswith(("# ", "## "))] == [
+        "# Report of the run 20260301-100000-abcd",
+        *("## Summary", "## Methods", "## Results", "# Appendices", "## Model card", "## All results", "## Curves"),
+        *("## Reporting checklists", "## Settings"),
+    ]
+    assert [number for number, line in enumerate(told) if line == "PageBreak"] == [
+        told.index("## Methods") - 1,
+        told.index("# Appendices") - 1,
+    ]
+    assert told[1].startswith("notice ") and "from the run’s own records" in told[2]
+    levels = [line.count("#") for line in told if line.startswith("#")]
+    assert all(below <= above + 1 for above, below in pairwise(levels)) and max(levels) == 3
+    elsewhere = changed(judged, {"flow": None, "model": {"checkpoint": "a.csv", "class_names": ["x"]}})
+    told = outline(lay_out(elsewhere, {}))
+    assert "a.csv" in told[0] and "from the run’s own records" not in told[2]
+
+
+def test_each_evaluation_that_was_made_and_each_setting_and_hash_has_its_row(judged: ReportDocument) -> None:
+    opening = {"data": "x/val", "split": "val", "created": "2026-03-02T11:00:00+00:00", "n": 9, "opened": 3}
+    elsewhere = opening | {"data": "hospital", "split": "test"}
+    page = ReportPage(changed(judged, {"openings": [opening, elsewhere, opening | {"split": None}]}))
+    (table,) = [each for each in tables(methods(page)) if each.caption == page.t["openings"]]
+    assert [row[0][0] for row in table.rows] == ["x/val", "hospital (test)", "x/val"]
+    assert [paths(row)[2:] for row in table.rows] == [
+        [[("openings", number, "n")], [("openings", number, "opened")]] for number in range(3)
+    ]
+    found = {each.caption: each for each in tables(appendices(page))}
+    settings = {str(row[0][0]): str(row[1][0]) for row in found[page.t["settings"]].rows}
+    assert settings["system.seed"] == "7" and settings["data.test_dir"] == "images/test"
+    assert not any(name.startswith(("tuning.", "crossval.", "storage.", "tracking.")) for name in settings)
+    hashes = {str(row[0][0]): str(row[1][0]) for row in found[page.t["fingerprints.caption"]].rows}
+    assert list(hashes.values()) == list(judged.fingerprints.values())
+    audit = next(each for each in tables(methods(page)) if each.caption == page.t["audit.caption"])
+    assert [paths(row)[2] for row in audit.rows] == [[("audit", "findings", number, "count")] for number in range(2)]
+    uncounted = changed(
+        judged, {"audit.findings": [{**judged.model_dump(mode="json")["audit"]["findings"][0], "count": 0}]}
+    )
+    assert tables(methods(ReportPage(uncounted)))[0].rows[0][2] == ("",)
