@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from breastai.clinical.report.report_blocks import Inlines, Paragraph, Quantity, Table, plain
+from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_sites import site_blocks
 from breastai.domain.class_match import match_classes
 from breastai.domain.records import Figure
 from breastai.domain.site_records import (
@@ -116,3 +119,100 @@ def test_a_report_has_a_row_for_each_site_and_its_numbers_are_those_of_the_json(
     assert {"en": "local sample, patients: ", "fr": "échantillon local, patients\N{NO-BREAK SPACE}: "}[language] in told
     assert {"en": "a new site", "fr": "un nouveau site"}[language] not in told  # two sites promise no third
     assert ("re-fitted on the local sample" if language == "en" else "réajusté sur l’échantillon local") in words
+
+
+def page_of(**known: object) -> ReportDocument:
+    return ReportDocument.model_construct(language="en", sites=record().model_copy(update=known))
+
+
+def tables(document: ReportDocument) -> list[Table]:
+    return [block for block in site_blocks(document) if isinstance(block, Table)]
+
+
+def places(cell: Inlines) -> list[tuple[str | int, ...]]:
+    return [part.path for part in cell if isinstance(part, Quantity)]
+
+
+AREA, SENSITIVITY = "auc_roc.malignant", "sensitivity_at_operating_point.malignant"
+
+
+def test_each_site_has_its_own_figures_and_what_is_not_known_is_left_blank() -> None:
+    figures, differences, drift, sample = tables(page_of())
+    assert [row[0] for row in figures.rows] == [("hospital_b",), ("hospital_c",), ("all sites, random effects",)]
+    assert len(figures.head) == 5 == len(differences.head)
+    for number, row in enumerate(figures.rows[:2]):
+        own = ("sites", "sites", number)
+        assert places(row[1]) == [(*own, "n")] and row[4] == ("",)
+        for cell, name in zip(row[2:4], (AREA, SENSITIVITY), strict=True):
+            assert places(cell) == [(*own, "figures", name, each) for each in ("value", "low", "high")]
+        assert differences.rows[number][2] == ("",) == differences.rows[number][4]
+        assert places(differences.rows[number][3])[0] == (*own, "differences", SENSITIVITY, "value")
+    pooled = figures.rows[2]
+    assert pooled[1:3] == (("",), ("",)) and pooled[4] == ("",)
+    assert places(pooled[3]) == [("sites", "pooled", SENSITIVITY, each) for each in ("value", "low", "high")]
+    assert [row[0] for row in differences.rows] == [("hospital_b",), ("hospital_c",)]
+    assert drift.head[0] == figures.head[0] and len(sample.rows) == 2
+
+
+def test_where_three_sites_promise_a_fourth_its_bounds_are_told_without_a_value() -> None:
+    pooled = PooledFigure(sites=3, value=0.72, low=0.6, high=0.8, tau2=0.1, prediction_low=0.4, prediction_high=0.9)
+    rows = tables(page_of(pooled={SENSITIVITY: pooled}))[0].rows
+    assert rows[3][0] == ("a new site (prediction interval)",) and rows[3][2] == ("",)
+    assert places(rows[3][3]) == [
+        ("sites", "pooled", SENSITIVITY, each) for each in ("prediction_low", "prediction_high")
+    ]
+    assert len(tables(page_of(pooled={}))[0].rows) == 2
+
+
+def test_without_an_internal_set_or_a_class_in_question_there_is_nothing_to_tell_of_them() -> None:
+    assert [table.caption for table in tables(page_of(internal_set=None))] == [
+        table.caption for number, table in enumerate(tables(page_of())) if number != 1
+    ]
+    site = record().sites[0]
+    general = {"balanced_accuracy": Figure(value=0.6, low=0.5, high=0.7, n=80)}
+    without = page_of(target_class=None, sites=[site.model_copy(update={"figures": general})], pooled={})
+    (row,) = tables(without)[0].rows
+    assert len(row) == 3 and places(row[2])[0] == ("sites", "sites", 0, "figures", "balanced_accuracy", "value")
+    assert isinstance(site_blocks(page_of())[1], Paragraph) and isinstance(site_blocks(without)[1], Table)
+    assert site_blocks(ReportDocument.model_construct(language="en", sites=None)) == []
+
+
+def test_drift_is_told_by_its_kind_with_its_change_where_that_is_known() -> None:
+    first, second = record().sites
+    size = Drift(name="size", site=512.0, internal=None, difference=None)
+    other = second.model_copy(update={"drift": [size], "modalities": {"MG": 3, "US": 5}})
+    both = first.model_copy(update={"drift": [size, *first.drift]})
+    table = tables(page_of(sites=[both, other]))[2]
+    assert len(table.head) == 4
+    own = ("sites", "sites", 0, "drift")
+    assert places(table.rows[0][1]) == [(*own, 0, "site")]
+    assert places(table.rows[0][2]) == [
+        (*own, 1, "site"),
+        *((*own, 1, "difference", each) for each in ("value", "low", "high")),
+    ]
+    assert table.rows[1][2] == ("",) and places(table.rows[1][1]) == [("sites", "sites", 1, "drift", 0, "site")]
+    assert plain(table.rows[1][1], "en") == "512" and plain(table.rows[1][3], "en") == "MG 3, US 5"
+
+
+def test_a_local_sample_tells_of_each_point_its_shares_and_what_was_fitted() -> None:
+    site = record().sites[0]
+    sample = site.local_sample
+    assert sample is not None
+    bare = sample.points[1].model_copy(update={"calibration": None})
+    document = page_of(
+        sites=[site.model_copy(update={"local_sample": sample.model_copy(update={"points": [sample.points[0], bare]})})]
+    )
+    table = tables(document)[-1]
+    own = ("sites", "sites", 0, "local_sample", "points")
+    for number, row in enumerate(table.rows):
+        assert places(row[1]) == [(*own, number, "threshold")] and places(row[4]) == [(*own, number, "brier")]
+        for cell, name in zip(row[2:4], ("sensitivity", "specificity"), strict=True):
+            assert places(cell) == [(*own, number, name, each) for each in ("value", "low", "high")]
+    assert [places(cell) for cell in table.rows[0][5:]] == [
+        [(*own, 0, "calibration", name)] for name in ("slope", "intercept")
+    ]
+    assert table.rows[1][5:] == (("",), ("",))
+    told = next(block for block in site_blocks(document) if isinstance(block, Paragraph) and "patients" in str(block))
+    assert [path[-1] for path in places(told.text)] == ["units", "positive_units", "rest_images"]
+    none = page_of(sites=[site.model_copy(update={"local_sample": sample.model_copy(update={"points": []})})])
+    assert len(tables(none)) == 3
