@@ -40,6 +40,7 @@ _NEGATIONS = frozenset({"no", "non", "not", "without", "sans", "ohne", "un", "si
 _WORD = re.compile(r"[^\W\d_]+")
 _SEPARATOR = re.compile(r"(?<=[^_\-. (])[_\-. (]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_GROUND_TRUTH = re.compile(r"ground[_\-. ]truth")
 # The last word of a name, with a number behind it: case001_other1, benign (1)_mask_2.
 _ENDING = re.compile(r"(?P<image>.+?)[_\-. ]+(?P<word>[^\W\d_]+)[_\-. ]*\(?\d{0,3}\)?$")
 _ALONE = re.compile(r"(?P<word>[^\W\d_]+)[_\-. ]*\d{0,3}")
@@ -112,8 +113,8 @@ def _taken_apart(file: str) -> _Name:
 
 @lru_cache(maxsize=100_000)
 def _plain(name: str) -> str:
-    """Return a name without accents, in lower case, words of a CamelCase name parted."""
-    parted = _CAMEL.sub("_", name).casefold()
+    """Return a name without accents, in lower case, words of a CamelCase name parted, ground truth one word."""
+    parted = _GROUND_TRUTH.sub("groundtruth", _CAMEL.sub("_", name).casefold())
     if parted.isascii():
         return parted
     return "".join(sign for sign in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(sign))
