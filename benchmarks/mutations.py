@@ -6,10 +6,10 @@ Needs coverage.py (pip install coverage). First which test runs which line:
         tests/data tests/predictor
 
 then `python benchmarks/mutations.py .coverage`.
-Each fault is put in a copy of the package, and tests that run its line are run for ENOUGH_S, first those that run few
-lines. Those that fail must pass without a fault, which is looked at in the end. A fault in a module that no
-test runs is unnoticed, one that keeps a run from ending is noticed. Faults that change nothing a caller could see are
-counted too: the share is a lower bound.
+Each fault is put in a copy of the package, and tests that run its line are run for ENOUGH_S, first those that are short
+and run little but the function it is in. Those that fail must pass without a fault, which is looked at in the end. A
+fault in a module that no test runs is unnoticed, one that keeps a run from ending is noticed. Faults that change nothing
+a caller could see are counted too: the share is a lower bound.
 
 A process that has imported the libraries, and those parts of the package that import none with faults, is forked for
 each fault: that spares the seconds of starting.
@@ -19,6 +19,7 @@ import argparse
 import ast
 import importlib
 import itertools
+import json
 import os
 import pkgutil
 import random
@@ -38,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-ENOUGH_S = 12  # of processor time for the tests of a fault; what none has noticed until then is unnoticed
+ENOUGH_S = 20  # of processor time for the tests of a fault; what none has noticed until then is unnoticed
 TIMEOUT_S = 90  # of processor time, and LONGEST_S in all: others may be using the machine
 LONGEST_S = 900
 MEMORY_BYTES = 12 * 2**30
@@ -78,11 +79,12 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A change of one module: at `line`, in a statement of `lines`, as a whole new source."""
+    """A change of one module: at `line`, in a statement of `lines` of a `function`, as a whole new source."""
 
     module: Path
     line: int
     lines: range
+    function: range
     what: str
     source: str
 
@@ -93,9 +95,15 @@ def faults(module: Path) -> Iterator[Fault]:
     inside = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     nodes = {id(node): node for function in inside for part in function.body for node in ast.walk(part)}.values()
     lines = lines_of_statements(tree)
+    functions = {  # outer ones first
+        id(node): range(function.lineno, (function.end_lineno or 0) + 1)
+        for function in inside
+        for node in ast.walk(function)
+    }
     for node in nodes:
+        place = lines[id(node)], functions[id(node)]
         for what, undo in changes(node):
-            yield Fault(module, getattr(node, "lineno", 0), lines[id(node)], what, ast.unparse(tree))
+            yield Fault(module, getattr(node, "lineno", 0), *place, what, ast.unparse(tree))
             undo()
 
 
@@ -151,7 +159,7 @@ def changed(holder: "dict[str, object] | list[ast.cmpop]", place: "str | int", v
 
 
 class TestsOfLines:
-    """Which tests run a line, as coverage.py tells it by pytest's names."""
+    """Which tests run a line, as coverage.py tells it by pytest's names, and for how long, as `tests_of_lines.py` does."""
 
     def __init__(self, data: Path) -> None:
         from coverage import CoverageData
@@ -162,9 +170,10 @@ class TestsOfLines:
         self._lines_of_test = Counter(
             test for lines in self._tests.values() for tests in lines.values() for test in tests
         )
+        self._seconds: dict[str, float] = json.loads(data.with_name(f"{data.name}.seconds.json").read_text("utf-8"))
 
     def of(self, fault: Fault) -> list[str]:
-        """Return the tests to run: those that run few lines first.
+        """Return the tests to run, the most likely to notice soon first.
 
         What a fixture ran is the first test's that asked for it, and what another process ran nobody's: where few tests
         run a line, others that run its module may notice, those of the same files before others.
@@ -176,8 +185,26 @@ class TestsOfLines:
         beside = {test for tests in here.values() for test in tests if test.partition("::")[0] in files}
         if not of_line:
             beside = {test for tests in here.values() for test in tests if test}
-        ordered = [sorted(tests, key=lambda test: (self._lines_of_test[test], test)) for tests in (of_line, beside)]
+        inside = Counter(test for line in fault.function for test in here.get(line, []))
+        ordered = [self._ordered(tests, inside) for tests in (of_line, beside)]
         return list(dict.fromkeys([*ordered[0], *ordered[1]]))
+
+    def _ordered(self, tests: set[str], inside: Counter[str]) -> list[str]:
+        """Return tests, one variant of each before a second; first those that are short and run little but some lines.
+
+        `inside`: how many of these lines each runs.
+        """
+
+        def cost(test: str) -> float:
+            return self._seconds.get(test, 1.0) * self._lines_of_test[test] / max(0.5, inside[test])
+
+        variants: Counter[str] = Counter()
+        found: list[tuple[int, float, str]] = []
+        for test in sorted(tests, key=lambda test: (cost(test), test)):
+            function = test.partition("[")[0]
+            found.append((variants[function], cost(test), test))
+            variants[function] += 1
+        return [test for _, _, test in sorted(found)]
 
 
 def prepare(place: Path) -> None:
