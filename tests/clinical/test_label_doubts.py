@@ -14,6 +14,7 @@ from breastai.clinical.label_doubts import (
     disagreements,
     make_doubts,
     plant_errors,
+    planted_in,
     rank_doubts,
 )
 from breastai.data.duplicates.near_duplicates import Duplicates, NearDuplicate
@@ -157,3 +158,13 @@ def test_a_note_on_what_no_list_holds_is_refused(tmp_path: Path) -> None:
     for doubts_id, file in ((record.doubts_id, "9.png"), ("none", "0.png")):
         with pytest.raises(DoubtNotFound):
             note_doubt(workspace, doubts_id, file, "x", None)
+
+
+@pytest.mark.parametrize(("n", "changed"), [(1, 1), (10, 1), (29, 1), (31, 2), (200, 10)])
+def test_labels_changed_on_purpose_are_so_many_different_ones_and_each_is_another_class(n: int, changed: int) -> None:
+    for seed in range(5):
+        labels = np.random.default_rng(seed).integers(0, 3, n)
+        planted, places = plant_errors(labels, 3, np.random.default_rng(seed))
+        assert len(set(places.tolist())) == len(places) == changed == planted_in(n)
+        assert np.flatnonzero(planted != labels).tolist() == sorted(places.tolist())
+        assert set(planted.tolist()) <= {0, 1, 2}
