@@ -212,3 +212,39 @@ def test_an_erased_rectangle_has_the_mean_and_lies_anywhere_it_fits() -> None:
     assert len(corners) == 8
     erased = augmentation._erased(plane, np.array([0.5, 0.5, 0.0]))
     assert np.abs(erased[0, 0] - plane.mean(axis=(0, 1))).max() <= 0.5
+
+
+@pytest.mark.parametrize("channels", [None, 3])
+def test_brightness_scales_and_contrast_spreads_about_the_mean_whatever_the_channels(channels: int | None) -> None:
+    generator = rng(4)
+    plane = generator.integers(60, 120, (40, 30) if channels is None else (40, 30, 3), dtype=np.uint8)
+    for light, spread in ((0.0, 0.0), (1.0, 0.25), (0.3, 0.9), (0.5, 1.0), (1.0, 0.5)):
+        found = augmentation._relit(plane, settings(brightness=0.2, contrast=0.3), np.array([light, spread, 0.0, 0.0]))
+        gain, stretch = 1 + 0.2 * (2 * light - 1), 1 + 0.3 * (2 * spread - 1)
+        expected = gain * (plane.mean() + stretch * (plane - plane.mean()))
+        assert np.abs(found - expected).max() <= 0.51
+    noisy = augmentation._relit(plane, settings(noise=0.1), np.array([0.5, 0.5, 0.5, 0.2])).astype(float) - plane
+    assert noisy.std() == pytest.approx(0.5 * 0.1 * 255, rel=0.1) and abs(noisy.mean()) < 1.5
+    if channels is not None:
+        assert np.array_equal(noisy[:, :, 0], noisy[:, :, 2])  # grey noise
+
+
+@pytest.mark.parametrize("draws", [(0.0, 0.0, 0.0), (1.0, 1.0, 0.999999), (0.5, 0.5, 0.5)])
+def test_a_rectangle_is_erased_of_the_area_and_shape_that_are_drawn(draws: tuple[float, float, float]) -> None:
+    plane = rng(5).integers(0, 200, (100, 80), dtype=np.uint8)
+    found = augmentation._erased(plane, np.array(draws))
+    mean = round(float(plane.mean()))
+    least, most = augmentation._ERASED_AREA
+    area = (least + draws[0] * (most - least)) * plane.size
+    low, high = np.log(augmentation._ERASED_RATIO)
+    ratio = np.exp(low + draws[1] * (high - low))
+    rows, columns = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
+    changed = np.argwhere(found != plane)
+    top, left = changed.min(axis=0)
+    assert found[top : top + rows, left : left + columns].tolist() == np.full((rows, columns), mean).tolist()
+    bottom, right = changed.max(axis=0)
+    assert rows - 2 <= bottom - top + 1 <= rows and columns - 2 <= right - left + 1 <= columns
+    if draws[2] == 0:
+        assert top <= 1 and left <= 1
+    if draws[2] > 0.9:
+        assert bottom >= 98 and right >= 78

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -16,7 +17,7 @@ from breastai.data.decoders.bit_depth import bits_needed, depth_of_set, disagree
 from breastai.data.decoders.decoder_table import decode, decode_image, read_image
 from breastai.data.preprocessing.content import reason_without_content
 from breastai.data.preprocessing.image_cache import prepare
-from breastai.data.preprocessing.model_images import read_for, reading_notes
+from breastai.data.preprocessing.model_images import read_for, reading_logs, reading_notes
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_folders import scan
 from breastai.data.sources.frames import frames_of, with_frames
@@ -322,3 +323,42 @@ def test_a_few_images_plainly_of_another_depth_do_not_make_the_set_s(own: list[i
 )
 def test_an_image_four_bits_darker_or_any_brighter_is_of_another_depth(own: Any, depth: Any, how: str | None) -> None:
     assert disagrees(own, depth) == how
+
+
+def decoded(pages: int = 1, own: int | None = None) -> Any:
+    return SimpleNamespace(pages=pages, own_bits=own)
+
+
+@pytest.mark.parametrize(
+    ("pages", "own", "depth", "name", "told"),
+    [
+        (1, None, None, "a.tif", []),
+        (2, None, None, "a.tif", ["note.pages"]),
+        (2, None, None, "a.tif#1", []),
+        (1, 16, 12, "a.tif", ["note.brighter"]),
+        (1, 8, 16, "a.tif", ["note.darker"]),
+        (1, 12, 12, "a.tif", []),
+        (1, 12, None, "a.tif", ["note.depth_unknown"]),
+        (3, 12, None, "a.tif", ["note.pages", "note.depth_unknown"]),
+        (1, None, 12, "a.tif", []),
+    ],
+)
+def test_what_must_be_known_of_how_an_image_was_read_is_told(
+    pages: int, own: int | None, depth: Any, name: str, told: list[str]
+) -> None:
+    settings = PreprocessingSettings.model_construct(bit_depth=depth)
+    assert [note.code for note in reading_notes(decoded(pages, own), name, settings)] == told
+
+
+def test_of_many_images_those_read_otherwise_are_counted_and_the_first_is_named() -> None:
+    files, settings = ["a", "b#1", "c", "d"], PreprocessingSettings.model_construct(bit_depth=12)
+    logs = list(reading_logs(files, [None, 16, 8, 12], [1, 3, 2, 4], settings))
+    assert [(log.code, log.params) for log in logs] == [
+        ("data.pages", {"count": 2, "file": "c", "pages": 2}),
+        ("data.bit_depth", {"count": 2, "depth": 12, "file": "b#1", "bits": 16}),
+    ]
+    unknown = PreprocessingSettings.model_construct(bit_depth=None)
+    (log,) = reading_logs(files, [None, 16, 8, 12], [1] * 4, unknown)
+    assert (log.code, log.params) == ("data.bit_depth_unknown", {"count": 3, "file": "b#1"})
+    assert list(reading_logs(files, [None] * 4, [1] * 4, unknown)) == []
+    assert list(reading_logs(files, [12] * 4, [1] * 4, settings)) == []

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.preprocessing.breast_region import Region, breast_region
+from breastai.data.preprocessing.breast_region import _MARGIN, Region, _box, _bright, breast_region
 from breastai.data.preprocessing.preprocess import on_original, preprocess, preprocess_image
 from breastai.domain.config import PreprocessingSettings
 
@@ -121,3 +121,37 @@ def test_a_colour_image_has_the_region_of_its_brightest_channel() -> None:
     expected, beside = breast_region(grey)
     found, others = breast_region(colour)
     assert found == expected and np.array_equal(others, beside)
+
+
+@pytest.mark.parametrize(
+    ("background", "level", "bright"), [(0, 5, True), (0, 4, False), (58, 61, True), (58, 60, False)]
+)
+def test_what_is_bright_is_so_against_a_background_between_two_levels(
+    background: int, level: int, bright: bool
+) -> None:
+    """The foot of the dark peak is taken no lower than 4 and no higher than 60."""
+    image = np.full((120, 120), background, np.uint8)
+    image[40:80, 40:80] = level
+    if background:
+        image[:40] = np.random.default_rng(0).integers(90, 250, (40, 120))
+    found = _bright(image)
+    assert found.dtype == np.uint8 and found[50:70, 50:70].all() == bright == found[50:70, 50:70].any()
+
+
+def test_thin_bridges_between_bright_things_are_cut() -> None:
+    image = np.zeros((120, 120), np.uint8)
+    image[20:100, 10:40] = image[20:100, 80:110] = 200
+    for width, joined in ((2, False), (13, True)):
+        bridged = image.copy()
+        bridged[60 : 60 + width, 40:80] = 200
+        assert bool(_bright(bridged)[60 : 60 + width, 60].any()) == joined
+
+
+def test_a_box_is_that_of_the_component_with_a_margin_within_the_image() -> None:
+    facts = np.array([10, 20, 30, 40, 1200], np.int32)  # left, top, width, height, area
+    margin = round(_MARGIN * 600)
+    found = _box(facts, (600, 400), (300, 200))
+    assert found == Region(40 - margin, 20 - margin, 80 + 2 * margin, 60 + 2 * margin)
+    corner = _box(np.array([0, 0, 200, 300, 1], np.int32), (600, 400), (300, 200))
+    assert corner == Region(0, 0, 600, 400)
+    assert _box(facts, (601, 401), (300, 200)).height >= found.height  # parts of pixels count as whole ones
