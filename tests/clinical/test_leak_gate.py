@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import pytest
 
+from breastai.clinical import leak_gate
 from breastai.clinical.leak_gate import pass_gate
 from breastai.data.cases.run_folders import list_folders
 from breastai.domain.config import Config, parse_config
@@ -117,3 +118,21 @@ def test_a_long_search_for_duplicates_is_told_where_nothing_says_whose_the_image
     monkeypatch.setattr("breastai.data.duplicates.near_duplicates.MOST_COMPARED", 20)
     assert told() == ["data.long_search"]
     assert told(patient_id="^(P[0-9]+)_") == []
+
+
+@pytest.mark.parametrize(("most", "patient_id", "told"), [(23, None, [1]), (24, None, []), (23, r"^(P\d+)", [])])
+def test_that_duplicates_are_sought_among_very_many_images_is_told_where_patients_are_unknown(
+    root: Path,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    patient_id: str | None,
+    told: list[int],
+) -> None:
+    monkeypatch.setattr(leak_gate.near_duplicates, "MOST_COMPARED", most)
+    config = config_of(root, patient_id)
+    folders = list_folders(config, workspace.root)
+    logs = list(leak_gate._long_search(config, folders))
+    assert [log.params["minutes"] for log in logs] == told and all(log.params["count"] == 24 for log in logs)
+    monkeypatch.setattr(leak_gate, "_SEARCH_MS", 10_000)  # for each image: 24 take four minutes
+    assert [log.params["minutes"] for log in leak_gate._long_search(config, folders)] == [4] * len(told)

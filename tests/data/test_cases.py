@@ -14,6 +14,7 @@ from breastai.data.preprocessing.image_cache import prepare
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import SplitInvalid, TooFewPatients
 from breastai.domain.records import TwinGroup
+from breastai.domain.text import Text
 from breastai.storage.split_records import read_split, save_split
 from breastai.storage.workspace import Workspace
 
@@ -164,3 +165,24 @@ def test_near_duplicates_that_stay_on_both_sides_are_counted(root: Path, gather:
     across = [pair("train/benign/00.png", "val/benign/70.png")]
     assert gather(across).shared_groups == {}
     assert gather(across, on_leak="continue").shared_groups == {"val": 1}
+
+
+def test_how_images_were_split_tells_why_and_how_many_were_left_out(root: Path, gather: Gather) -> None:
+    for name in ("benign", "malignant"):
+        write(root / "val" / name, ["03", "77"])
+    twins = [pair("train/benign/00.png", "val/benign/77.png")]
+
+    def told(**options: Any) -> list[str]:
+        found, said = gather(**options).split_description, []
+        while isinstance(found, Text) and found.code == "split.joined":
+            said.append(f"{found.params['second'].code} {found.params['second'].params['count']}")
+            found = found.params["first"]
+        return [str(found.code), *said[::-1]]
+
+    rule = {"patient_id": r"^(\d+)"}
+    own, left = "split.own_folder", "split.left_patients 2"
+    assert told() == [own]
+    assert told(twins=twins) == [own, "split.left_twins 1"]
+    assert told(twins=twins, on_leak="continue") == [own, "split.twins_stay 1"]
+    assert told(evaluation=rule) == [own, left]
+    assert told(evaluation=rule, twins=twins) == [own, "split.left_twins 1", left]

@@ -161,3 +161,29 @@ def test_segments_go_only_until_the_limit_is_kept(tmp_path: Path) -> None:
 def test_embeddings_lie_in_the_user_s_own_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_embeddings_root() == tmp_path / "breastai" / "embeddings"
+
+
+def test_a_segment_that_served_a_row_was_used_and_one_that_did_not_was_not(store: EmbeddingStore) -> None:
+    for number in (1, 2):
+        store.write([key(number)], rows(number))
+    for path in segments(store):
+        os.utime(path, (1000, 1000))
+    store.read([key(1)])
+    assert sorted(path.stat().st_mtime > 1000 for path in segments(store)) == [False, True]
+    store.read([key(9)])
+    assert sorted(path.stat().st_mtime > 1000 for path in segments(store)) == [False, True]
+
+
+def test_of_an_image_written_twice_the_newest_row_counts_also_once_segments_are_joined(
+    store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_store, "_MANY", 3)
+    for age, number in ((1000, 4), (2000, 5)):
+        store.write([key(1), key(10 + number)], rows(number, number))
+        newest = max(segments(store), key=lambda path: path.stat().st_mtime)
+        os.utime(newest, (age, age))
+    assert np.array_equal(store.read([key(1)])[0], rows(5))
+    store.write([key(2)], rows(2))
+    assert len(segments(store)) == 1
+    found, known = store.read([key(1), key(14), key(15), key(2)])
+    assert known.all() and np.array_equal(found[1:], rows(4, 5, 2))

@@ -8,11 +8,12 @@ from breastai.clinical.audit_job import folders_below
 from breastai.data.cases.data_overview import describe
 from breastai.data.cases.run_folders import list_folders
 from breastai.data.sources import part_folders
-from breastai.data.sources.class_folders import scan
+from breastai.data.sources.class_folders import _check_order, scan, what_lies_in
 from breastai.data.sources.layout import folder_of_split, resolved_config
 from breastai.data.sources.part_folders import data_root, holds_images, split_folders, unused_folders
 from breastai.domain.config import Config
 from breastai.domain.errors import NoClassFolders, PatientsAboveClasses, SplitFoldersAmbiguous
+from breastai.domain.text import Text
 from tests.data.published_layouts import DRAWINGS
 from tests.data.test_masks import write
 
@@ -131,3 +132,49 @@ def test_images_are_looked_for_below_a_folder_as_far_as_bounded(
     assert not holds_images(tmp_path)
     monkeypatch.setattr(part_folders, "_MOST_LOOKED_INTO", 5)
     assert holds_images(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folders", "files", "code", "params"),
+    [
+        ((), (), "nothing", {"folders": [], "count": 0, "file": ""}),
+        (("b", "a", ".x"), (), "folders", {"folders": ["a", "b"], "count": 0, "file": ""}),
+        ((), ("b.csv", "a.txt"), "files_such_as", {"folders": [], "count": 2, "file": "a.txt"}),
+        (tuple("fedcba"), ("z",), "folders_and_files", {"folders": list("abcde"), "count": 1, "file": "z"}),
+    ],
+)
+def test_what_lies_in_a_folder_is_told_by_its_first_folders_and_a_file(
+    tmp_path: Path, folders: tuple[str, ...], files: tuple[str, ...], code: str, params: dict[str, object]
+) -> None:
+    for name in folders:
+        (tmp_path / name).mkdir()
+    for name in files:
+        (tmp_path / name).write_text("x")
+    assert what_lies_in(tmp_path) == Text(f"reason.{code}", params)
+
+
+@pytest.mark.parametrize(
+    ("folders", "refused"),
+    [
+        (("P01/benign", "P01/malignant", "P02/benign"), True),
+        (("P01/benign", "P02/malignant"), False),  # no class a second time
+        (("benign/P01", "malignant/P01"), False),
+        (("P01/train", "P02/train", "P01/test", "P02/test"), False),
+        (("P01/benign", "P02/benign"), False),  # one class
+        (("P01/0", "P01/1", "P02/0", "P02/1"), True),
+        (("P0001/x", "P0001/y", "P0002/x", "P0002/y"), True),  # the upper ones are called as patients are
+        (("anna/x", "anna/y", "berta/x", "berta/y"), False),
+        (("P01/benign", "P01/malignant", "P02/benign", "P03", "P04", "P05", "P06"), False),  # few have them
+    ],
+)
+def test_folders_of_classes_below_others_are_told_by_their_names_and_how_often_they_repeat(
+    tmp_path: Path, folders: tuple[str, ...], refused: bool
+) -> None:
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    uppers = {name: [name] for name in sorted({folder.partition("/")[0] for folder in folders})}
+    if refused:
+        with pytest.raises(PatientsAboveClasses):
+            _check_order(tmp_path, uppers)
+    else:
+        _check_order(tmp_path, uppers)
