@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-ENOUGH_S = 20  # of processor time for the tests of a fault; what none has noticed until then is unnoticed
+ENOUGH_S = 12  # of processor time for the tests of a fault; what none has noticed until then is unnoticed
 TIMEOUT_S = 90  # of processor time, and LONGEST_S in all: others may be using the machine
 LONGEST_S = 900
 MEMORY_BYTES = 12 * 2**30
@@ -79,31 +79,50 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A change of one module: at `line`, in a statement of `lines` of a `function`, as a whole new source."""
+    """A change of one module, the one of a `number`: at `line`, in a statement of `lines` of a `function`."""
 
     module: Path
+    number: int
     line: int
     lines: range
     function: range
     what: str
-    source: str
+
+    def source(self) -> str:
+        """Return the module with the fault."""
+        tree = tree_of(self.module)
+        next(itertools.islice(changes_of(tree), self.number, None))
+        return ast.unparse(tree)
 
 
 def faults(module: Path) -> Iterator[Fault]:
     """Yield every single fault of a module's functions."""
-    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
-    inside = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    nodes = {id(node): node for function in inside for part in function.body for node in ast.walk(part)}.values()
+    tree = tree_of(module)
     lines = lines_of_statements(tree)
     functions = {  # outer ones first
         id(node): range(function.lineno, (function.end_lineno or 0) + 1)
-        for function in inside
+        for function in functions_of(tree)
         for node in ast.walk(function)
     }
+    for number, (node, what) in enumerate(changes_of(tree)):
+        yield Fault(module, number, getattr(node, "lineno", 0), lines[id(node)], functions[id(node)], what)
+
+
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"))
+
+
+def functions_of(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def changes_of(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """Change the functions of a module in each way that can be, one after the other; yield where and what."""
+    inside = functions_of(tree)
+    nodes = {id(node): node for function in inside for part in function.body for node in ast.walk(part)}.values()
     for node in nodes:
-        place = lines[id(node)], functions[id(node)]
         for what, undo in changes(node):
-            yield Fault(module, getattr(node, "lineno", 0), *place, what, ast.unparse(tree))
+            yield node, what
             undo()
 
 
@@ -308,7 +327,7 @@ def main() -> None:
         for module, source in plain.items():
             write(place, module, source)
         for number, fault in enumerate(drawn, 1):
-            write(place, fault.module, fault.source)
+            write(place, fault.module, fault.source())
             status = exit_status(tests[fault], log, TIMEOUT_S) if tests[fault] else 0
             write(place, fault.module, plain[fault.module])
             if status == 0:
