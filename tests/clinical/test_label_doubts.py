@@ -168,3 +168,17 @@ def test_labels_changed_on_purpose_are_so_many_different_ones_and_each_is_anothe
         assert len(set(places.tolist())) == len(places) == changed == planted_in(n)
         assert np.flatnonzero(planted != labels).tolist() == sorted(places.tolist())
         assert set(planted.tolist()) <= {0, 1, 2}
+
+
+def test_an_image_just_at_the_threshold_of_another_class_is_likely_of_it_and_one_below_is_not() -> None:
+    """Class 1's threshold is the mean of 0.5 and 0.7."""
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.5, 0.5], [0.3, 0.7]])
+    found = rank_doubts(labels, probabilities)
+    assert found.likely.tolist() == [True, False, False, False]
+    below = probabilities.copy()
+    below[0] = [0.41, 0.59]
+    assert not rank_doubts(labels, below).likely[0]
+    assert found.doubt.tolist() == pytest.approx([0.6, 0.1, 0.5, 0.3])
+    with_twins = rank_doubts(labels, probabilities, np.array([0.0, 1.0, 0.5, 0.0]))
+    assert with_twins.doubt.tolist() == pytest.approx([0.6, 0.6, 0.75, 0.3])

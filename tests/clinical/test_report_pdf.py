@@ -167,3 +167,48 @@ def test_a_document_is_of_a4_pages_with_a_new_one_where_it_is_wanted() -> None:
     # A heading at the end of a page goes to the next with its table.
     filler = [Paragraph(("line",))] * 44
     assert report_pdf.to_pdf([*filler, *BLOCKS[1:2], BLOCKS[9]], "en", "x").count(b"/Type /Page\n") == 2
+
+
+def lines_of(grid: Any) -> list[tuple[str, tuple[int, int], tuple[int, int], float]]:
+    """Return the lines of a table: where, from which cell to which, counted from the first, and how thick."""
+    rows, columns = len(grid._cellvalues), len(grid._cellvalues[0])
+    return [
+        (kind, (one[0] % columns, one[1] % rows), (other[0] % columns, other[1] % rows), weight)
+        for kind, one, other, weight, *_ in grid._linecmds
+    ]
+
+
+def test_a_table_has_a_line_below_each_row_a_thick_one_below_its_head_and_cells_flush_with_its_caption() -> None:
+    _, grid, space = flowables(BLOCKS[8])
+    (head, thick), (rest, thin) = ((each[:3], each[3]) for each in lines_of(grid))
+    assert head == ("LINEBELOW", (0, 0), (1, 0)) and rest == ("LINEBELOW", (0, 1), (1, 2)) and thick > thin > 0
+    for row in grid._cellStyles:
+        for cell in row:
+            assert cell.valign == "TOP" and cell.leftPadding == 0
+            assert 0 < cell.topPadding == cell.bottomPadding <= 2
+    assert space.wrap(PAGE, 100)[1] > 0
+    assert {cell.style.fontSize for row in grid._cellvalues for part in row for cell in within(part)} == {7.5}
+
+
+def test_the_steps_of_a_flow_are_framed_without_what_leaves_and_pictures_hang_from_one_line() -> None:
+    caption, *rest = flowables(BLOCKS[10])
+    boxes = [each for each in rest if isinstance(each, Grid)]
+    for box in boxes:
+        assert [each[:3] for each in lines_of(box)] == [("BOX", (0, 0), (0, 0))]
+        assert {cell.valign for row in box._cellStyles for cell in row} == {"MIDDLE"}
+    assert [type(each) for each in rest] == [type(boxes[0]), type(rest[1])] * 2 and caption.text == "flow"
+    for row in (*flowables(BLOCKS[11]), *flowables(BLOCKS[12])):
+        (grid,) = row._content
+        assert {cell.valign for cells in grid._cellStyles for cell in cells} == {"TOP"}
+
+
+def test_captions_and_what_leaves_are_smaller_than_text_and_items_are_indented() -> None:
+    text = flowables(BLOCKS[3])[0].style
+    first, *_ = (each for each in within(flowables(BLOCKS[11])[0]) if isinstance(each, Lines))
+    _, picture = report_pdf._picture(Picture(PIXEL, ("x",)), "en")
+    beside = [
+        each for box in flowables(BLOCKS[10]) for each in within(box) if isinstance(each, Lines) and each.text == "out"
+    ]
+    assert picture.style.fontSize < first.style.fontSize == beside[0].style.fontSize < text.fontSize
+    bullet = flowables(BLOCKS[7])[1]
+    assert bullet.text == "• short" and bullet.style.leftIndent > 0 == text.leftIndent

@@ -1,22 +1,30 @@
 """Sample sizes equal what pmsampsize and pmvalsampsize print, and what simulated studies of that size show."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from breastai.clinical.intervals import auc
+from breastai.clinical.intervals import auc, wilson
 from breastai.clinical.sample_size import (
+    _least,
+    _need,
     auc_cases,
     cox_snell_of,
     development_needs,
     make_plan,
     observed_expected_cases,
+    plan_study,
     share_cases,
     slope_cases,
 )
 from breastai.clinical.sample_size import linear_predictor as predictor_of
 from breastai.domain.errors import PlanImpossible
-from breastai.domain.study_plan import PlanAssumptions
+from breastai.domain.events import StudyPlanned
+from breastai.domain.jobs import PlanStudy
+from breastai.domain.study_plan import PlanAssumptions, StudyPlan
+from breastai.storage.workspace import Workspace
 
 
 def test_a_development_needs_what_the_example_of_pmsampsize_prints() -> None:
@@ -84,3 +92,41 @@ def test_several_images_of_a_patient_count_by_their_design_effect() -> None:
 def test_what_no_number_of_patients_can_give_is_said() -> None:
     with pytest.raises(PlanImpossible):
         development_needs(0.01, 0.5, 10)
+
+
+def test_a_plan_is_kept_as_it_is_told(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    wanted = PlanAssumptions(purpose="development", prevalence=0.2, auc=0.8, parameters=10)
+    (told,) = plan_study(PlanStudy(workspace=str(tmp_path), assumptions=wanted), workspace)
+    assert isinstance(told, StudyPlanned) and told.plan.assumptions == wanted
+    kept = workspace.logs_dir / told.plan.plan_id / "sample_size.json"
+    assert StudyPlan.model_validate_json(kept.read_text(encoding="utf-8")) == told.plan
+    # Development looks at no area or share of its own; the plan is that of the criterion that needs the most.
+    assert [need.criterion for need in told.plan.needs] == ["shrinkage", "optimism", "overall_risk"]
+    assert told.plan.r_squared == cox_snell_of(0.8, 0.2)
+    most = max(told.plan.needs, key=lambda need: need.patients)
+    assert (told.plan.patients, told.plan.images) == (most.patients, most.images)
+    assert told.plan.positive_images == int(np.ceil(0.2 * most.images - 1e-9))
+
+
+@pytest.mark.parametrize(
+    ("cases", "images", "expected"),
+    [(100.0, 1, (100, 100, 100)), (100.2, 1, (101, 101, 101)), (100.0, 3, (100, 34, 102))],
+)
+def test_a_need_is_of_whole_cases_patients_and_images(
+    cases: float, images: int, expected: tuple[int, int, int]
+) -> None:
+    need = _need("auc", cases, 1.0, images)
+    assert (need.cases, need.patients, need.images) == expected
+    for none in (float("inf"), 2e8):
+        with pytest.raises(PlanImpossible):
+            _need("auc", none, 1.0, images)
+
+
+def test_the_least_number_is_two_or_where_the_width_is_reached() -> None:
+    assert _least(lambda n: -1.0) == 2.0 and _least(lambda n: 1.0) == float("inf")
+    assert _least(lambda n: 50 - n) == pytest.approx(50)
+    width = 0.2
+    n = share_cases(0.9, width)
+    found = wilson(0.9 * n, n)
+    assert found.high is not None and found.low is not None and found.high - found.low == pytest.approx(width, abs=1e-6)
