@@ -81,7 +81,7 @@ plain plain.by_patient.largest
 plain plain.chosen.before
 ### limits
 - 2 groups of identical or near-identical images carry different labels.
-- split.no_patients
+- limits.trained_unknown
 caption The model's own split: 20% set aside for validation by whole patients, seed 7.
 [methods]
 ## methods
@@ -170,7 +170,7 @@ table metric.sensitivity_at_operating_point 5 x 5
 table metric.specificity_at_operating_point 5 x 5
 ### limits
 - 2 groups of identical or near-identical images carry different labels.
-- split.no_patients
+- limits.trained_unknown
 ### training
 plain training.text watched.val metric.loss
 plain training.weights weights.package
@@ -256,7 +256,7 @@ CHANGES = """
 {"patients": 40}
 - answer disjoint: answer.disjoint unit.twins
 - methods: warning split.no_patients
-- summary: - split.no_patients
+- summary: - limits.trained_unknown
 + answer disjoint: answer.disjoint unit.patients
 + methods: plain split.patients
 
@@ -265,7 +265,7 @@ CHANGES = """
 - answer disjoint: answer.disjoint unit.twins
 - methods: step flow.train
 - methods: warning split.no_patients
-- summary: - split.no_patients
+- summary: - limits.trained_unknown
 + answer disjoint: answer.not_disjoint part.val
 + methods: step flow.train flow.patients
 + methods: warning split.patients_shared part.val part.val
@@ -397,16 +397,19 @@ CHANGES = """
 - summary: plain summary.judged_patients part.test
 + answer internal: answer.elsewhere
 + methods: table used_for.title 1 x 2
++ summary: - limits.judged_not_audited
 + summary: plain summary.judged_patients
 
 [patients of the judged images are not known]
 {"evidence.patients": null, "evidence.by_patient": null}
 - answer internal: answer.internal_patients part.test
 - results: plain pooling.largest
+- summary: - limits.trained_unknown
 - summary: plain plain.by_patient.largest
 - summary: plain summary.judged_patients part.test
 - summary: table summary.figures 9 x 4
 + answer internal: answer.internal part.test
++ summary: - split.no_patients
 + summary: plain summary.judged part.test
 + summary: table summary.figures 6 x 4
 
@@ -415,7 +418,7 @@ CHANGES = """
 - answer disjoint: answer.disjoint unit.twins
 - answer internal: answer.internal_patients part.test
 - methods: warning split.no_patients
-- summary: - split.no_patients
+- summary: - limits.trained_unknown
 - summary: plain summary.judged_patients part.test
 + answer disjoint: answer.disjoint unit.patients
 + answer internal: answer.internal part.test
