@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from docx import Document
+from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.oxml.ns import qn
 from PIL import Image
 
@@ -205,3 +206,28 @@ def test_captions_are_small_notices_bold_and_both_they_and_warnings_framed_in_a_
     assert head.cells[0].paragraphs[0].runs[0].bold and not row.cells[0].paragraphs[0].runs[0].bold
     assert all(each.cells[0].paragraphs[0].runs[0].font.size < size for each in (head, row))
     assert row.cells[0].paragraphs[0].paragraph_format.space_after == 0
+
+
+def test_tables_keep_the_widths_they_are_given_and_their_cells_stand_close() -> None:
+    document = small(
+        Table(("x", "y"), ((("1",), ("2",)),), "caption", widths=(0.3, 0.7)),
+        Flow((Step(("in",), (("out",), ("gone",))), Step(("left",))), "flow"),
+        Pictures(tuple(Picture(None, (f"case {number}",)) for number in range(5)), "alt"),
+    )
+    table, flow, pictures = document.tables
+    for grid in (table, flow, pictures):
+        assert grid.autofit is False and grid.alignment == WD_TABLE_ALIGNMENT.LEFT
+        assert all(cell.paragraphs[0].paragraph_format.space_after == 0 for row in grid.rows for cell in row.cells)
+    assert table.style.name == "Table Grid" != flow.style.name
+    assert [[cell.text for cell in row.cells] for row in flow.rows] == [["in", "out\ngone"], ["left", ""]]
+    assert [[cell.text for cell in row.cells] for row in pictures.rows] == [
+        ["case 0", "case 1", "case 2", "case 3"],
+        ["case 4", "", "", ""],
+    ]
+    framed = [bool(list(cell._tc.iter(qn("w:tcBorders")))) for row in flow.rows for cell in row.cells]
+    assert framed == [True, False, True, False]
+    heads = [run.bold for cell in table.rows[0].cells for run in cell.paragraphs[0].runs]
+    cells = [run.bold for cell in table.rows[1].cells for run in cell.paragraphs[0].runs]
+    assert heads == [True, True] and cells == [None, None]
+    caption = next(each for each in document.paragraphs if each.text == "caption")
+    assert caption.paragraph_format.keep_with_next and [run.bold for run in caption.runs] == [True]

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pydicom
@@ -18,7 +18,7 @@ from pydicom.uid import JPEGBaseline8Bit
 from breastai.cli import run
 from breastai.data.decoders.decoder_table import read_image
 from breastai.data.patients.patient_ids import patient_ids
-from breastai.data.privacy.deidentification import TABLE
+from breastai.data.privacy.deidentification import TABLE, _class_name, _placed, deidentify
 from breastai.data.privacy.dicom_copy import strip_metadata
 from breastai.domain.patient_settings import PatientTable
 from breastai.storage.salt import salted_hash
@@ -274,3 +274,57 @@ def test_a_described_set_keeps_its_classes_patients_and_parts(
         told = list(csv.DictReader(file))
     assert {row["laterality"] for row in told} == {"L"}
     assert not any("Anne" in str(value) or "auer" in str(value) for row in told for value in row.values())
+
+
+SALT = b"a project's own"
+
+
+@pytest.mark.parametrize(
+    ("file", "kept", "stand_in", "hashed"),
+    [
+        ("x.png", (), "x.png", False),
+        ("malignant/x.png", ("malignant",), "malignant/x.png", False),
+        ("Malignant/P1/x.png", ("malignant",), "P1", False),
+        ("malignant/P1/deep/x.png", ("malignant",), "P1", False),
+        ("P1/malignant/x.png", ("malignant",), "P1", False),
+        ("town/P1/malignant/x.png", ("malignant",), "P1", False),
+        ("train/malignant/P1/x.png", ("train", "malignant"), "P1", False),
+        ("Validation/malignant/x.png", ("val", "malignant"), "Validation/malignant/x.png", False),
+        ("test/P1/x.png", ("test", "#P1"), "P1", True),
+        ("train/x.png", ("train",), "train/x.png", False),
+        ("Dupont/P1/x.png", ("#Dupont",), "Dupont", True),
+        ("My Class/P1/x.png", ("mine",), "P1", False),
+    ],
+)
+def test_a_copy_lies_below_its_part_and_class_and_hashes_stand_for_all_other_names(
+    file: str, kept: tuple[str, ...], stand_in: str, hashed: bool
+) -> None:
+    found = _placed(PurePosixPath(file), SALT, {"myclass": "mine"})  # type: ignore[arg-type]
+    folders = [salted_hash(SALT, name[1:]) if name.startswith("#") else name for name in kept]
+    assert found.stem == "/".join((*folders, salted_hash(SALT, file)))
+    assert (found.stand_in, found.hashed_class) == (stand_in, hashed)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("Bénin", "benin"),
+        ("MALIGNANT", "malignant"),
+        ("in situ", "in_situ"),
+        ("Dupont", None),
+        ("", None),
+        ("my class!", "as given"),
+        ("My_Class", "as given"),
+    ],
+)
+def test_a_folder_keeps_its_name_where_it_is_a_word_of_the_field_or_given(folder: str, name: str | None) -> None:
+    assert _class_name(folder, {"myclass": "as given"}) == name
+
+
+def test_where_nothing_can_be_copied_there_is_a_table_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "in" / "notes").mkdir(parents=True)
+    (tmp_path / "in" / "notes" / "a.txt").write_text("x")
+    (shared,) = deidentify(tmp_path / "in", tmp_path / "not" / "yet" / "there", SALT)
+    assert shared.written is None and shared.reason is not None
+    (line,) = (tmp_path / "not" / "yet" / "there" / TABLE).read_text(encoding="utf-8").splitlines()
+    assert line.startswith("file,")
