@@ -14,7 +14,7 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import BreastAIError, all_errors
 from breastai.domain.events import ENVELOPE, EVENTS, TERMINAL, Event, event_adapter
 from breastai.domain.page_types import event_parts
-from breastai.domain.requests import REQUEST, REQUESTS, Request
+from breastai.domain.requests import REQUESTS, Request, request_adapter
 from breastai.domain.schema_text import default_text, escape_cell, type_text
 from breastai.domain.v3_settings import FLAT_NAMES
 from breastai.texts.catalogue import ENGLISH, find_template
@@ -80,7 +80,7 @@ def asyncapi_document() -> dict[str, Any]:
     """Return the protocol as an AsyncAPI document, for tools that generate clients."""
     schemas: dict[str, Any] = {}
     messages: dict[str, Any] = {}
-    for group, adapter, models in (("requests", REQUEST, REQUESTS), ("events", event_adapter(), EVENTS)):
+    for group, adapter, models in (("requests", request_adapter(), REQUESTS), ("events", event_adapter(), EVENTS)):
         mode = "validation" if group == "requests" else "serialization"
         schema = adapter.json_schema(ref_template="#/components/schemas/{model}", mode=mode)  # type: ignore[arg-type]
         schemas |= schema["$defs"]

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import RequestInvalid, RequestUnknown
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.json_depth import MOST_LEVELS, is_too_deep
-from breastai.domain.requests import REQUEST, REQUESTS, Request
+from breastai.domain.requests import REQUESTS, Request
 from breastai.domain.text import Text
 from breastai.domain.validation_errors import describe_problems
 
@@ -45,9 +45,9 @@ def decode_request(text: str | bytes, known_kind: str | None = None) -> Request:
     if not isinstance(kind, str) or kind not in REQUESTS:
         raise RequestUnknown(str(kind)[:100], sorted(REQUESTS))
     try:
-        return REQUEST.validate_python(values)
+        return REQUESTS[kind].model_validate(values)
     except ValidationError as error:
-        raise RequestInvalid(describe_problems(error, REQUESTS[kind], tag=kind)) from None
+        raise RequestInvalid(describe_problems(error, REQUESTS[kind])) from None
 
 
 def _unusable(expected: Text, came: Text | str | int) -> RequestInvalid:

@@ -1,5 +1,6 @@
 """Every request a client may send, one frozen model each, told apart by `type`."""
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo
@@ -158,7 +159,9 @@ class Request(BaseModel):
     One that looks only changes nothing: it is counted in the audit log, and has no line of its own there.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=LONGEST_TEXT)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=LONGEST_TEXT, defer_build=True
+    )
     looks_only: ClassVar[bool] = False
     is_queueable: ClassVar[bool] = False
     answers: ClassVar[Answers] = ()
@@ -1014,4 +1017,7 @@ class Disconnect(Request, looks_only=True, answered_by=(DisconnectAck,)):
     timestamp: float | str | None = None
 
 
-REQUEST: TypeAdapter[Request] = union_of(REQUESTS.values())
+@cache
+def request_adapter() -> TypeAdapter[Request]:
+    """Return what describes a request of any kind; one that is read is read by its own kind."""
+    return union_of(REQUESTS.values())

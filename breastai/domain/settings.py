@@ -25,7 +25,9 @@ class Settings(BaseModel):
     """A frozen group of settings. A person's unknown keys are refused; a later version's are kept, and passed over."""
 
     # What is saved is told to everyone who connects: no text in it may be endless.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=LONGEST_TEXT)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=LONGEST_TEXT, defer_build=True
+    )
 
     _unknown: dict[str, Any] = PrivateAttr(default_factory=dict)
 

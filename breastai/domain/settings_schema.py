@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -43,6 +44,7 @@ BASIC = frozenset(
 )
 
 
+@cache
 def config_schema() -> dict[str, Any]:
     """Return the schema of the configuration; what a setting is stands in the catalogue alone, by its path.
 

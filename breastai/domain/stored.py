@@ -19,7 +19,7 @@ from breastai.domain.settings import Settings
 class Stored(BaseModel):
     """A frozen part of what is stored. Keys of a later version are kept, and written again with the rest."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, defer_build=True)
 
     @model_validator(mode="after")
     def _no_unknown_number_is_infinite(self) -> Self:

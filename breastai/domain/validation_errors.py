@@ -45,21 +45,21 @@ class SeveralFaults(ValueError):
         self.faults = faults
 
 
-def describe_problems(error: ValidationError, model: type[BaseModel], tag: str | None = None) -> list[Text]:
-    """Return one text for each fault. `model` is what was validated; `tag`, when it is a member of a tagged union."""
+def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[Text]:
+    """Return one text for each fault. `model` is what was validated."""
     found: dict[str, Text] = {}
     faults = error.errors(include_url=False)
     for fault in faults:
         if len(found) == _MOST_LINES:
             return [*found.values(), Text("problem.more", {"count": len(faults)})]
-        for text in _describe(fault, model, tag):
+        for text in _describe(fault, model):
             found[str(text)] = text
     return list(found.values())
 
 
-def _describe(fault: Any, model: type[BaseModel], tag: str | None) -> list[Text]:
+def _describe(fault: Any, model: type[BaseModel]) -> list[Text]:
     kind, context = fault["type"], fault.get("ctx", {})
-    location = fault["loc"][1:] if tag is not None and fault["loc"][:1] == (tag,) else fault["loc"]
+    location = fault["loc"]
     name = ".".join(str(part) for part in location)[:_LONGEST_PLACE]
     place: Text | str = name or Text("problem.whole")
     if kind == "extra_forbidden" and "." in str(location[-1]) and name in leaf_paths(model):

@@ -17,6 +17,7 @@ from breastai.domain.events import ConnectionEstablished, DisconnectAck, Error, 
 from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, MONITORS
 from breastai.domain.request_messages import decode_request, request_id_of
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
+from breastai.domain.settings_schema import config_schema
 from breastai.domain.text import Text
 from breastai.server.access.connection_rules import asks_for_version_3
 from breastai.server.connections.broadcast import Client, SocketClient, Version3Client
@@ -37,7 +38,7 @@ from breastai.server.requests import (  # noqa: F401 - they register their handl
     run_requests,
     study_requests,
 )
-from breastai.server.requests.request_registry import CONFIG_SCHEMA, HANDLERS, as_of_now
+from breastai.server.requests.request_registry import HANDLERS, as_of_now
 from breastai.server.restore_session import restore
 from breastai.server.services import Services, workspace_config
 from breastai.storage.interrupted_runs import interrupted_runs
@@ -170,7 +171,7 @@ async def _welcome(services: Services) -> ConnectionEstablished:
         research_use=catalog.RESEARCH_USE,
         catalog=_CATALOG,
         config=config.model_dump(mode="json"),
-        config_schema=CONFIG_SCHEMA,
+        config_schema=await asyncio.to_thread(config_schema),
         config_error=problem,
         preset=None if services.workspace.config_file.exists() else "quick",
         token_required=services.token_required,

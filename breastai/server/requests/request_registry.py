@@ -55,7 +55,6 @@ from breastai.storage.workspace import Workspace
 Handler = Callable[[Services, Client, Any], Awaitable[Event | None]]
 AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
 HANDLERS: dict[type[Request], Handler] = {}
-CONFIG_SCHEMA = config_schema()
 
 
 def handles(*requests: type[Request]) -> Callable[[AHandler], AHandler]:
@@ -227,4 +226,4 @@ async def dismiss_run(services: Services, client: Client, request: DismissRun) -
 @handles(GetConfig)
 async def get_config(services: Services, client: Client, request: GetConfig) -> Event:
     config = await asyncio.to_thread(workspace_config, services.workspace)
-    return ConfigShown(config=config.model_dump(mode="json"), config_schema=CONFIG_SCHEMA)
+    return ConfigShown(config=config.model_dump(mode="json"), config_schema=await asyncio.to_thread(config_schema))
