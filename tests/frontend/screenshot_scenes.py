@@ -133,6 +133,7 @@ def log(page: Page, root: Path) -> None:
 def tuning(page: Page, root: Path) -> None:
     go(page, "queue")
     press(page, "cancel_job")
+    page_steps.confirm(page)
     go(page, "training")
     press(page, "stop_training", ".job-bar")
     page.wait_for_selector("#run-state.run-complete")  # the one that waited

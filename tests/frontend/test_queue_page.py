@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from .page_steps import OpenPage, violations
+from .page_steps import OpenPage, confirm, violations
 
 WORDS = {
     "en": {"idle": "Complete", "running": "Running", "stopped": "Stopped", "train": "Training", "now": "Running now: Training"},
@@ -70,6 +70,10 @@ def test_jobs_are_queued_reordered_held_cancelled_and_run_by_clicking(
     expect(rows(page).nth(2)).to_contain_text("2")
     expect(page.locator('[data-focus^="queue.up"]:focus')).to_have_count(1)
     page.locator('#queue-list [data-action="cancel_job"]').first.click()
+    page.locator("#dialog-cancel").click()
+    expect(rows(page)).to_have_count(3)
+    page.locator('#queue-list [data-action="cancel_job"]').first.click()
+    confirm(page)
     expect(rows(page)).to_have_count(2)
 
     page.locator('[data-action="hold_queue"]').click()

@@ -45,6 +45,12 @@
       }
     }
 
+    /** Whether a job is to leave the queue, with its settings. @param {Wire.QueueEntry} entry */
+    function isSure(entry) {
+      const body = make("div", {}, make("p", { text: jobName(entry.job) }), about(entry));
+      return BreastAI.views.dialog.ask({ title: t("queue.cancel_title"), text: t("queue.cancel_text"), confirm: t("queue.cancel"), danger: true, body });
+    }
+
     /** @param {Wire.QueueEntry} entry @param {number} place @param {number} last */
     function buttons(entry, place, last) {
       const label = `${jobName(entry.job)}, ${t("queue.place")} ${format.integer(place)}`;
@@ -55,7 +61,8 @@
           data: { blocked: reason, focus: `${key}-${entry.entry}` },
           attributes: { "aria-label": `${t(key)}: ${label}` },
           on: {
-            click: () => {
+            click: async () => {
+              if (action === "cancel_job" && !(await isSure(entry))) return;
               pressed = `${key}-${entry.entry}`;
               connection.request(action, { entry: entry.entry, ...fields }).catch(() => {});
             },
