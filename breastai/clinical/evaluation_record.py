@@ -36,6 +36,7 @@ def make_record(
     run_id: str,
     checkpoint: str,
     data: str,
+    dataset: str | None = None,
     notes: Sequence[Text | str],
     checkpoint_sha256: str | None = None,
     split: str | None = None,
@@ -57,6 +58,7 @@ def make_record(
         checkpoint=checkpoint,
         checkpoint_sha256=checkpoint_sha256,
         data=data,
+        dataset=dataset,
         split=split,
         fingerprint=fingerprint,
         opened=opened,
@@ -122,6 +124,7 @@ def evaluation_event(
     return Evaluation(
         checkpoint=record.checkpoint,
         data=data or record.data,
+        dataset=record.dataset,
         split=record.split,
         n=found.n,
         patients=found.patients,

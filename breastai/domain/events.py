@@ -403,6 +403,7 @@ class Evaluation(Event, ends_job=True):
     )
     used_for: UsedFor | None = Field(None, description="Which part of the images made and chose what.")
     class_names: list[str]
+    dataset: str | None = Field(None, description="The data set of the workspace that the images are of, if of any.")
     counts: dict[str, int] = Field(description="Images by class.")
     figures: dict[str, Figure]
     confusion_matrix: list[list[int]]

@@ -87,6 +87,7 @@ class ResultEntry(Stored):
     n: int | None = Field(None, description="Images, or sites.")
     target_class: str | None = Field(None, description="The class that the figures are of.")
     auc: Number = Field(None, description="Of the target class, else the mean of the classes.")
+    dataset: str | None = Field(None, description="The data set of the workspace that they are of, if of any.")
     sensitivity: Number = Field(None, description="At the operating point.")
     specificity: Number = None
     size_bytes: int | None = None

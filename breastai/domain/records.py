@@ -328,6 +328,7 @@ class EvaluationRecord(StoredDocument):
     checkpoint: str
     checkpoint_sha256: str | None = None
     data: str
+    dataset: str | None = Field(None, description="The data set of the workspace that the images are of, if of any.")
     split: str | None = None
     fingerprint: str | None = Field(None, description="Hash of the hashes of the images' content, in any order.")
     opened: int | None = Field(None, description="How often this set has been judged in this workspace, this time too.")

@@ -242,6 +242,7 @@ class EvaluationHead(NamedTuple):
 
     path: Path
     data: str
+    dataset: str | None
     split: str | None
     checkpoint: str
     point: JudgedPoint | None
@@ -284,4 +285,4 @@ def _head_of(path: Path, size: int, modified: int) -> EvaluationHead | None:
         return None
     if head.is_of_later_version:
         return None
-    return EvaluationHead(path, head.data, head.split, head.checkpoint, head.evidence.operating_point)
+    return EvaluationHead(path, head.data, head.dataset, head.split, head.checkpoint, head.evidence.operating_point)

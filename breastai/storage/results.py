@@ -40,6 +40,7 @@ def _evaluation(workspace: Workspace, path: Path, record: EvaluationRecord) -> R
         created=record.created,
         checkpoint=record.checkpoint,
         data=record.data,
+        dataset=record.dataset,
         split=record.split,
         n=found.n,
         target_class=None if point is None else point.class_name,

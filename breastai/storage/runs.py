@@ -69,7 +69,9 @@ class RunSummaries:
         changes = {
             "state": state,
             "sensitivity": None if figure is None else figure.value,
-            "sensitivity_on": None if judged is None else " · ".join(filter(None, (judged.data, judged.split))),
+            "sensitivity_on": None
+            if judged is None
+            else " · ".join(filter(None, (judged.dataset or judged.data, judged.split))),
             "study": study_of(self._workspace, run_id),
             "tags": notes.tags,
             "note": notes.note,

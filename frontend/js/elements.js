@@ -79,6 +79,11 @@
     });
   }
 
+  /** The images that something is of: the data set, where they are of one, and their folder. @param {{ data: string | null, dataset: string | null }} of */
+  function images({ data, dataset }) {
+    return dataset === null ? name(data ?? "") : make("span", {}, name(dataset), " ", make("small", { class: "muted" }, name(data ?? "")));
+  }
+
   /**
    * A table. The first cell of a row is its header.
    * @param {{ caption: string, captionHidden?: boolean, head: (Node | string)[], rows: (Node | string)[][], class?: string, numeric?: boolean }} spec
@@ -137,5 +142,5 @@
     }
   }
 
-  BreastAI.elements = { make, name, label, said, linked, byId, fill, actionButton, takeDrops, table, tableRow, figureCell, scroller, terms };
+  BreastAI.elements = { make, name, images, label, said, linked, byId, fill, actionButton, takeDrops, table, tableRow, figureCell, scroller, terms };
 })();

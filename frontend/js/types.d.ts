@@ -532,6 +532,7 @@ declare global {
     elements: {
       make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, options?: ElementOptions, ...children: (Node | string | null)[]): HTMLElementTagNameMap[Tag];
       name(name: string): HTMLElement;
+      images(of: { data: string | null; dataset: string | null }): HTMLElement;
       label(label: string): HTMLElement;
       said(text: Wire.Text | string, classes?: string): HTMLElement;
       linked(text: string): (Node | string)[];

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from breastai.data.cases.image_set import matched_cases
 from breastai.data.decoders.decoder_table import read_image
 from breastai.domain.config import Config
+from breastai.domain.dataset_description import parse_description
 from breastai.domain.errors import DataNotFound, PartNotFound
 from breastai.domain.events import (
     Comparison,
@@ -28,6 +29,7 @@ from breastai.domain.records import ImageUse
 from breastai.engine.inference.evaluation_job import compare_checkpoints, evaluate, predict
 from breastai.engine.inference.labelled_predictions import labelled_folder
 from breastai.storage.checkpoints import FINGERPRINTS, find_checkpoint, read_manifest
+from breastai.storage.datasets import save_dataset
 from breastai.storage.evaluations import numbers_by_hash, read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace
 
@@ -190,8 +192,14 @@ def test_a_part_that_a_place_lacks_is_never_judged_by_the_whole(sample_data: Pat
 def test_an_evaluation_keeps_its_evidence_and_counts_how_often_the_images_were_opened(
     trained: Workspace, sample_data: Path
 ) -> None:
-    first, second = (evaluation(trained, sample_data, "test") for _ in range(2))
+    first = evaluation(trained, sample_data, "test")
+    (trained.root / "datasets").mkdir()
+    described = {"name": "sample", "root": str(sample_data), "fields": {"label": {"folder": 2}, "split": {"folder": 1}}}
+    save_dataset(trained, parse_description(described))
+    second = evaluation(trained, sample_data, "test")
+    assert (first.dataset, second.dataset) == (None, "sample")
     (path, record), (_, again) = read_evaluations(trained, "run")
+    assert (record.dataset, again.dataset) == (None, "sample")
     assert first.record == trained.relative(path) == "logs/run/evaluations/test-1.json"
     assert record.evidence.figures == first.figures == second.figures
     assert (first.opened, second.opened) == (1, 2)

@@ -327,6 +327,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     yield Evaluation(
         checkpoint=job.checkpoint,
         data=job.data,
+        dataset="sample-set",
         split=job.split or "test",
         n=60,
         class_names=PLAIN_NAMES,

@@ -29,6 +29,7 @@ def test_an_evaluation_is_read_at_a_glance_and_the_rest_is_folded(open_page: Ope
     evaluated(page)
     values = page.locator("#evaluation-head .tile-value").all_text_contents()
     assert [value.replace(",", ".") for value in values] == ["0.900", "0.950"]
+    expect(page.locator("#evaluation-head > p").first).to_contain_text("sample-set data · ")
     # Where the interval lies, and where the value.
     style = page.locator("#evaluation-head .interval-bar").first.get_attribute("style")
     assert style is not None and "--low: 0.8" in style and "--value: 0.9" in style

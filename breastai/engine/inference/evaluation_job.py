@@ -46,6 +46,7 @@ from breastai.storage.checkpoints import (
     open_checkpoint_path,
 )
 from breastai.storage.comparisons import comparison_event
+from breastai.storage.datasets import find_holding_dataset
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation
 from breastai.storage.workspace import Workspace
 
@@ -98,6 +99,7 @@ def judge(
     )
     which = fingerprint(images.hashes)
     opened = count_opening(workspace, which, asked.loaded.files.name)
+    dataset = None if is_remote(workspace.relative(asked.root)) else find_holding_dataset(workspace, asked.root)
     record = make_record(
         without_absent(found, match),
         _cases(asked, subgroups),
@@ -105,6 +107,7 @@ def judge(
         checkpoint=f"{manifest.run_id}/{manifest.kind}",
         checkpoint_sha256=manifest.sha256,
         data=place_name(workspace, asked.root),
+        dataset=dataset and dataset[0],
         split=split,
         fingerprint=which,
         opened=opened,

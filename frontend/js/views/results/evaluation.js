@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, images, said, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, charts } = BreastAI;
 
@@ -60,7 +60,7 @@
     const on = found.patients === null ? "evaluation.on" : "evaluation.on_patients";
     const run = found.checkpoint.includes("/") ? found.checkpoint.split("/")[0] : null;
     const link = run === null ? null : make("a", { text: t("evaluation.of_run"), attributes: { href: BreastAI.address.ofRun(run, "results") } });
-    return make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", ...(found.split === null ? [] : [t(`split.${found.split}`), " · "]), t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }), link === null ? "" : " · ", link ?? "");
+    return make("p", {}, name(found.checkpoint), " · ", images(found), " · ", ...(found.split === null ? [] : [t(`split.${found.split}`), " · "]), t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }), link === null ? "" : " · ", link ?? "");
   }
 
   /** @param {Wire.Evaluation} found @returns {(Node | null)[]} */

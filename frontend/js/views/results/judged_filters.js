@@ -53,7 +53,7 @@
       timer = setTimeout(() => change({}), 250);
     });
     const groups = Object.entries(found.subgroups).flatMap(([group, values]) => values.map((value) => /** @type {[string, string]} */ ([JSON.stringify([group, value]), `${group}: ${value || "–"}`])));
-    const shown = evaluations.length ? evaluations.map((entry) => /** @type {[string, string]} */ ([entry.name, `${entry.name} · ${entry.data ?? ""}`])) : [/** @type {[string, string]} */ ([found.name, `${found.name} · ${found.data}`])];
+    const shown = evaluations.length ? evaluations.map((entry) => /** @type {[string, string]} */ ([entry.name, `${entry.name} · ${entry.dataset ?? entry.data ?? ""}`])) : [/** @type {[string, string]} */ ([found.name, `${found.name} · ${found.dataset ?? found.data}`])];
     fill(
       form,
       choice("judged-evaluation", t("judged.evaluation"), shown, found.name, (name) => change({ subgroup: null, subgroup_value: null }, name)),

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { make, name, label, table, scroller } = BreastAI.elements;
+  const { make, name, images, label, table, scroller } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -18,7 +18,7 @@
     if (entry.kind === "report") return String(BreastAI.locales[entry.name]?.["language.name"] ?? entry.name);
     if (entry.kind === "export") return make("span", {}, name(entry.name), " ", make("span", { class: "muted", text: format.bytes(entry.size_bytes) }));
     const parts = [entry.split === null ? null : t(`split.${entry.split}`), entry.n === null ? null : plural(entry.kind === "sites" ? "result.sites_n" : "result.images_n", entry.n)].filter((part) => part !== null);
-    return make("span", {}, name(entry.data ?? ""), " ", make("span", { class: "muted", text: parts.join(" · ") }));
+    return make("span", {}, images(entry), " ", make("span", { class: "muted", text: parts.join(" · ") }));
   }
 
   /** @param {Wire.ResultEntry} entry */
