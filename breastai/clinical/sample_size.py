@@ -55,7 +55,8 @@ def make_plan(wanted: PlanAssumptions, plan_id: str) -> StudyPlan:
             if share is not None:
                 needs.append((name, share_cases(share, wanted.share_width) / among))  # type: ignore[arg-type]
     effect = 1 + (wanted.images_per_patient - 1) * wanted.icc
-    found = [_need(name, cases, effect, wanted.images_per_patient) for name, cases in needs]
+    targets = _targets(wanted)
+    found = [_need(name, targets[name], cases, effect, wanted.images_per_patient) for name, cases in needs]
     most = max(found, key=lambda need: need.patients)
     return StudyPlan(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -71,12 +72,28 @@ def make_plan(wanted: PlanAssumptions, plan_id: str) -> StudyPlan:
     )
 
 
-def _need(name: Criterion, cases: float, effect: float, images: float) -> CriterionNeed:
+def _targets(wanted: PlanAssumptions) -> dict[Criterion, float]:
+    """Return what each criterion asks for: a width, a margin, or the least shrinkage."""
+    return {
+        "shrinkage": wanted.shrinkage,
+        "optimism": _OPTIMISM,
+        "overall_risk": _RISK_MARGIN,
+        "observed_expected": wanted.oe_width,
+        "calibration_slope": wanted.slope_width,
+        "auc": wanted.auc_width,
+        "sensitivity": wanted.share_width,
+        "specificity": wanted.share_width,
+    }
+
+
+def _need(name: Criterion, target: float, cases: float, effect: float, images: float) -> CriterionNeed:
     if not math.isfinite(cases) or cases > _MOST_CASES:
         raise PlanImpossible(Text(f"plan.criterion.{name}"))
     whole = math.ceil(cases - 1e-9)
     patients = math.ceil(whole * effect / images - 1e-9)
-    return CriterionNeed(criterion=name, cases=whole, images=math.ceil(patients * images - 1e-9), patients=patients)
+    return CriterionNeed(
+        criterion=name, target=target, cases=whole, images=math.ceil(patients * images - 1e-9), patients=patients
+    )
 
 
 def development_needs(

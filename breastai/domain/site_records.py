@@ -35,7 +35,7 @@ class PointOnRest(Stored):
 
 
 # What the notes of a site must not leave out: how its classes were taken, and what the model has seen of its images.
-_TOLD_OF_SITES = (
+TOLD_OF_SITES = (
     "note.classes",
     "note.one_class",
     "note.trained",
@@ -141,7 +141,7 @@ class SiteResult(Stored):
     @property
     def told_notes(self) -> list[Text | str]:
         """The notes that stand beside the figures of a site; the others are of the model, and the same for every site."""
-        return [note for note in self.notes if str(getattr(note, "code", "")).startswith(_TOLD_OF_SITES)]
+        return [note for note in self.notes if str(getattr(note, "code", "")).startswith(TOLD_OF_SITES)]
 
 
 class PooledFigure(Stored):

@@ -45,6 +45,9 @@ class CriterionNeed(Stored):
     """What one criterion needs: `cases` that stand alone, or so many `images` of so many `patients`."""
 
     criterion: Criterion
+    target: Number = Field(
+        None, description="How wide an interval may be, how far something may be off, or the least shrinkage."
+    )
     cases: int
     images: int
     patients: int

@@ -10,7 +10,7 @@ declare global {
 
   // Its interfaces are in wire.d.ts, made from breastai/domain.
   namespace Wire {
-    type Catalog = Record<string, unknown> & { asking?: { most_images: number; most_image_bytes: number } };
+    type Catalog = Record<string, unknown> & { told_of_sites?: string[]; asking?: { most_images: number; most_image_bytes: number } };
     type Outcome = TrainingComplete | TrainingStopped | Error;
     type AnyEvent = Events[keyof Events];
     type Curve = Record<string, (number | null)[]>;

@@ -18,6 +18,7 @@ from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, M
 from breastai.domain.request_messages import decode_request, request_id_of
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
 from breastai.domain.settings_schema import config_schema
+from breastai.domain.site_records import TOLD_OF_SITES
 from breastai.domain.text import Text
 from breastai.server.access.connection_rules import asks_for_version_3
 from breastai.server.connections.broadcast import Client, SocketClient, Version3Client
@@ -191,5 +192,6 @@ _CATALOG = {
     "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
     "presets": dict(catalog.PRESETS),
     "image_suffixes": list(catalog.IMAGE_SUFFIXES),
+    "told_of_sites": list(TOLD_OF_SITES),
     "asking": {"most_images": MOST_IMAGES_ASKED, "most_image_bytes": MOST_IMAGE_BYTES},
 }

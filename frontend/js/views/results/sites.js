@@ -88,14 +88,17 @@
     );
   }
 
-  /** @param {Wire.SitesEvaluated} found @returns {(Node | null)[]} */
-  function bodyOf(found) {
+  /** The notes of a site that stand beside its figures. @param {Wire.SiteResult} site @param {string[]} told how the codes of such notes begin */
+  const notesBeside = (site, told) => site.notes.filter((note) => typeof note !== "string" && told.some((start) => note.code.startsWith(start)));
+
+  /** @param {Wire.SitesEvaluated} found @param {string[]} told @returns {(Node | null)[]} */
+  function bodyOf(found, told) {
     const figures = found.target_class === null ? ["balanced_accuracy"] : OF_TARGET.map((figure) => `${figure}.${found.target_class}`);
     const point =
       found.target_class === null
         ? null
         : make("p", { class: "banner", text: t("sites.frozen_point", { name: BreastAI.i18n.className(found.target_class), threshold: format.figure(found.threshold), target: format.percent(found.target_sensitivity ?? 0, 0) }) });
-    const own = found.sites.flatMap((site) => site.notes.filter((note) => typeof note !== "string" && /^(note\.(classes|one_class|trained|validated|chose_epoch|calibrated|units)|log\.evaluation\.)/.test(note.code)).map((note) => make("li", {}, name(site.data), t("mark.colon"), said(note))));
+    const own = found.sites.flatMap((site) => notesBeside(site, told).map((note) => make("li", {}, name(site.data), t("mark.colon"), said(note))));
     return [
       make("p", {}, name(found.checkpoint)),
       point,
@@ -135,10 +138,10 @@
         const button = /** @type {HTMLElement} */ (byId("sites-form").querySelector("[data-action=evaluate_model]"));
         button.dataset.blocked = state.session.currentModel === null ? "reason.no_model" : "";
         byId("sites-card").hidden = state.sites === null;
-        if (state.sites !== null) fill(byId("sites-body"), ...bodyOf(state.sites));
+        if (state.sites !== null) fill(byId("sites-body"), ...bodyOf(state.sites, state.welcome?.catalog.told_of_sites ?? []));
       },
       /** @param {State} state */
-      slice: (state) => [state.sites, state.session.currentModel],
+      slice: (state) => [state.sites, state.session.currentModel, state.welcome],
     };
   }
 

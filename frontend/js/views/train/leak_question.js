@@ -4,7 +4,11 @@
 
   /** The values of data.on_leak with which somebody may have to be asked, and the errors that ask. */
   const UNDECIDED = ["auto", undefined];
-  const QUESTIONS = ["data.leaks_doubtful", "data.twins_found"];
+
+  /** Where the question of a run is answered, as a link; null where its question does not wait. @param {State} state @param {string} run_id */
+  function answerOf(state, run_id) {
+    return state.asked?.run_id === run_id ? make("a", { class: "button small primary", text: t("jobbar.answer"), attributes: { href: "#audit" } }) : null;
+  }
 
   /** @param {Context} context @param {FormValues} values */
   function create({ connection, store }, values) {
@@ -24,7 +28,7 @@
       try {
         await connection.request(request, wanted);
       } catch (error) {
-        if (store.state().asked !== null && QUESTIONS.includes(/** @type {Error} */ (error).message)) location.hash = "#audit";
+        if (store.state().asked?.code === /** @type {Error} */ (error).message) location.hash = "#audit";
         throw error;
       }
     }
