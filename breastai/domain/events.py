@@ -282,6 +282,16 @@ class TrainingComplete(Event, ends_job=True):
     )
 
 
+class LeakQuestion(Stored):
+    """What keeps a job from beginning until data.on_leak answers: `code` and `params` are those of its error."""
+
+    job: Literal["train", "crossval", "tune", "train_seeds"]
+    config: dict[str, Any] = Field(description="What the job was to begin with; data.on_leak is to be set in it.")
+    code: str
+    params: dict[str, Any]
+    run_id: str | None = Field(None, description="The run that asked, and did not begin.")
+
+
 class TrainingStopped(Event, ends_job=True):
     """The run ended before its end; `reason` is user, server_gone or error."""
 
@@ -292,6 +302,7 @@ class TrainingStopped(Event, ends_job=True):
     message: str = ""
     text: Text | str = Field("", description="The error, as a text; empty where none ended the run.")
     dismissed: bool = Field(False, description="The user leaves the run as it is: nothing goes on with it unnamed.")
+    question: LeakQuestion | None = Field(None, description="What the run asked: it did not begin.")
 
 
 class JobStopped(Event, ends_job=True):
@@ -392,6 +403,7 @@ class Evaluation(Event, ends_job=True):
     type: Literal["evaluation"] = "evaluation"
     checkpoint: str = Field(description="The checkpoint, or the name of the file of predictions.")
     data: str
+    dataset: str | None = Field(None, description="The data set of the workspace that the images are of, if of any.")
     split: str | None
     n: int = Field(description="Images.")
     patients: int | None = None
@@ -403,7 +415,6 @@ class Evaluation(Event, ends_job=True):
     )
     used_for: UsedFor | None = Field(None, description="Which part of the images made and chose what.")
     class_names: list[str]
-    dataset: str | None = Field(None, description="The data set of the workspace that the images are of, if of any.")
     counts: dict[str, int] = Field(description="Images by class.")
     figures: dict[str, Figure]
     confusion_matrix: list[list[int]]
@@ -465,15 +476,6 @@ class ModelAdapted(Event, ends_job=True):
     after: dict[str, Figure] = Field(description="Of the adapted one, on the same images.")
     records: list[str] = Field([], description="The files with all the evidence of both.")
     notes: list[Text | str] = []
-
-
-class LeakQuestion(Stored):
-    """What keeps a job from beginning until data.on_leak answers: `code` and `params` are those of its error."""
-
-    job: Literal["train", "crossval", "tune", "train_seeds"]
-    config: dict[str, Any] = Field(description="What the job was to begin with; data.on_leak is to be set in it.")
-    code: str
-    params: dict[str, Any]
 
 
 class AuditDone(Event, ends_job=True):

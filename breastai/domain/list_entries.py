@@ -22,11 +22,15 @@ class QueueEntry(Stored):
     checkpoint: str | None = Field(None, description="The checkpoint or run it is about.")
 
 
+# asked: it did not begin, since it asked what to do about duplicates.
+RunState = Literal["running", "complete", "stopped", "failed", "asked", "unknown"]
+
+
 class RunEntry(Stored):
     """A run of the workspace, past or going on. `metrics`: the best epoch's validation figures, without val_."""
 
     run_id: str
-    state: Literal["running", "complete", "stopped", "failed", "unknown"]
+    state: RunState
     started: str | None = Field(None, description="ISO 8601 in UTC.")
     ended: str | None = None
     architecture: str | None = None
@@ -83,11 +87,11 @@ class ResultEntry(Stored):
     created: str = Field(description="ISO 8601 in UTC.")
     checkpoint: str | None = None
     data: str | None = Field(None, description="The images judged.")
+    dataset: str | None = Field(None, description="The data set of the workspace that they are of, if of any.")
     split: str | None = None
     n: int | None = Field(None, description="Images, or sites.")
     target_class: str | None = Field(None, description="The class that the figures are of.")
     auc: Number = Field(None, description="Of the target class, else the mean of the classes.")
-    dataset: str | None = Field(None, description="The data set of the workspace that they are of, if of any.")
     sensitivity: Number = Field(None, description="At the operating point.")
     specificity: Number = None
     size_bytes: int | None = None

@@ -93,7 +93,7 @@ from breastai.domain.events import (
 from breastai.domain.faults import UnusableSetting
 from breastai.domain.judged_cases import MOST_JUDGED, JudgedFilter, JudgedOrder
 from breastai.domain.label_doubts_record import DoubtDecision
-from breastai.domain.list_entries import RunOrder
+from breastai.domain.list_entries import RunOrder, RunState
 from breastai.domain.message_union import union_of
 from breastai.domain.reader_records import CovarianceMethod
 from breastai.domain.report_language import Language
@@ -316,9 +316,7 @@ class ListRuns(Request, looks_only=True, answered_by=(RunsList,)):
     )
     sort: RunOrder = Field("started", description="What they are sorted by; runs without it come last.")
     descending: bool = True
-    state: Literal["running", "complete", "stopped", "failed", "unknown"] | None = Field(
-        None, description="Only runs in this state."
-    )
+    state: RunState | None = Field(None, description="Only runs in this state.")
     first: int = Field(0, ge=0, description="Place of the first to send, from 0.")
     limit: int = Field(50, ge=1, le=200)
 

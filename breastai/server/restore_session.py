@@ -39,14 +39,12 @@ async def _restore_study(services: Services, session: Session) -> None:
 
 def _latest(workspace: Workspace, run_id: str | None) -> tuple[str, int, list[Event]] | None:
     # Their names sort by time. A study's runs are shown with their study.
-    runs = [run for run in workspace.runs() if study_of(workspace, run) is None]
-    if run_id is None and not runs:
-        return None
-    wanted = run_id or runs[-1]
-    seq, events = latest_events(workspace.journal_file(wanted), _KINDS)
-    started = next((event.seq or 0 for event in events if event.type == "training_started"), None)
-    if started is None:
-        return None
-    # What ended before the run was resumed is not its end.
-    known = [event for event in events if event.type not in _ENDS or (event.seq or 0) > started]
-    return wanted, seq, known
+    runs = (run for run in reversed(workspace.runs()) if study_of(workspace, run) is None)
+    for wanted in [run_id] if run_id is not None else runs:
+        seq, events = latest_events(workspace.journal_file(wanted), _KINDS)
+        started = next((event.seq or 0 for event in events if event.type == "training_started"), None)
+        if started is not None:
+            # What ended before the run was resumed is not its end.
+            known = [event for event in events if event.type not in _ENDS or (event.seq or 0) > started]
+            return wanted, seq, known
+    return None

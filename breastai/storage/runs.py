@@ -6,14 +6,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from breastai.domain.config import settings_that_differ
 from breastai.domain.errors import BreastAIError, RunLocked, WorkspaceUnusable
 from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
-from breastai.domain.list_entries import RunEntry, RunOrder
+from breastai.domain.list_entries import RunEntry, RunOrder, RunState
 from breastai.domain.run_history import columns, thin_history
 from breastai.domain.stored import StoredDocument
 from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, read_manifest
@@ -250,14 +250,15 @@ def _entry(
     chosen: dict[str, Any],
     end: dict[str, Any],
 ) -> RunEntry:
-    config: dict[str, Any] = start.get("config") or {}
+    asked: dict[str, Any] = end.get("question") or {}
+    config: dict[str, Any] = start.get("config") or asked.get("config") or {}
     return RunEntry(
         run_id=run_id,
         state=_state(end),
-        started=first.get("time"),
+        started=first.get("time") or (end.get("time") if asked else None),
         ended=end.get("time"),
-        architecture=start.get("architecture"),
-        epochs=start.get("epochs"),
+        architecture=start.get("architecture") or (config.get("model") or {}).get("architecture"),
+        epochs=start.get("epochs") or (config.get("training") or {}).get("epochs"),
         epochs_run=latest.get("epoch"),
         best_epoch=chosen.get("epoch"),
         class_names=start.get("class_names") or [],
@@ -266,9 +267,11 @@ def _entry(
     )
 
 
-def _state(end: dict[str, Any]) -> Literal["complete", "stopped", "failed", "unknown"]:
+def _state(end: dict[str, Any]) -> RunState:
     if end.get("type") == "training_complete":
         return "complete"
+    if end.get("question"):
+        return "asked"
     if end.get("type") == "training_stopped":
         return "failed" if end.get("reason") == "error" else "stopped"
     return "unknown"

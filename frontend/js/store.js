@@ -98,9 +98,7 @@
       const level = isQuiet && content.level === "error" ? "info" : content.level;
       next = { ...next, log: withLine(next.log, { ...content, level, run: event.run_id, seq: event.seq, time: event.time }) };
       // What a job asks stands in the audit's view, with its answers; a run that ends with a question has not failed.
-      const question = state.asked;
-      const isEndOfAsking = Boolean(question) && event.type === "training_stopped" && event.reason === "error";
-      const isAsked = isEndOfAsking || (content.code !== undefined && content.code === question?.code);
+      const isAsked = (event.type === "training_stopped" && event.question != null) || (content.code !== undefined && content.code === state.asked?.code);
       // That a run failed is said by its error, which stays until it is dismissed.
       const isSaid = event.type === "training_stopped" && event.reason === "error" && next.notices.some(({ level, sticky }) => level === "error" && sticky);
       if (!late && !isAsked && !isQuiet && !isSaid && row.notice) next = withNotice(next, content);

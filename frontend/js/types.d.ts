@@ -719,6 +719,7 @@ declare global {
         create(drawn: () => DrawnField[], isOpen: (path: string) => boolean): { apply(): void; reveal(field: DrawnField): void };
       };
       leakQuestion: {
+        answerOf(state: State, run_id: string): HTMLElement | null;
         create(context: Context, values: FormValues): {
           begin(wanted: Record<string, any>): Promise<void>;
           ask(request: string, wanted: Record<string, any>): Promise<void>;

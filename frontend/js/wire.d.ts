@@ -119,6 +119,7 @@ declare namespace Wire {
     message: string;
     text: Text | string;
     dismissed: boolean;
+    question: LeakQuestion | null;
   }
 
   /** A job other than a training was stopped. */
@@ -199,6 +200,7 @@ declare namespace Wire {
     type: "evaluation";
     checkpoint: string;
     data: string;
+    dataset: string | null;
     split: string | null;
     n: number;
     patients: number | null;
@@ -1160,6 +1162,7 @@ declare namespace Wire {
   /** What one criterion needs: `cases` that stand alone, or so many `images` of so many `patients`. */
   interface CriterionNeed {
     criterion: "shrinkage" | "optimism" | "overall_risk" | "observed_expected" | "calibration_slope" | "auc" | "sensitivity" | "specificity";
+    target: number | null;
     cases: number;
     images: number;
     patients: number;
@@ -1551,6 +1554,7 @@ declare namespace Wire {
     config: Record<string, any>;
     code: string;
     params: Record<string, any>;
+    run_id: string | null;
   }
 
   /** A file of an upload that was not kept. */
@@ -1880,6 +1884,7 @@ declare namespace Wire {
     created: string;
     checkpoint: string | null;
     data: string | null;
+    dataset: string | null;
     split: string | null;
     n: number | null;
     target_class: string | null;
@@ -1906,7 +1911,7 @@ declare namespace Wire {
   /** A run of the workspace, past or going on. `metrics`: the best epoch's validation figures, without val_. */
   interface RunEntry {
     run_id: string;
-    state: "running" | "complete" | "stopped" | "failed" | "unknown";
+    state: "running" | "complete" | "stopped" | "failed" | "asked" | "unknown";
     started: string | null;
     ended: string | null;
     architecture: string | null;

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from .page_steps import OpenPage, begin, trained, violations
+from .page_steps import OpenPage, begin, go, trained, violations
 
 
 @pytest.mark.standard
@@ -94,7 +94,13 @@ def test_a_question_about_duplicates_outlives_the_tab_and_another_answers_it(ope
     expect(other.locator("#job-bar")).to_contain_text("waits for your answer")
     # The run that only asked has not taken the place of the one before it.
     expect(other.locator("#run-cards-title .run-id")).to_have_text(before)
-    other.locator("#job-bar").get_by_role("link", name="Answer").click()
+    go(other, "runs")
+    asked = other.locator("#runs-list tbody tr").filter(has_text="It asks what to do about duplicates.")
+    expect(asked.locator(".pill")).to_have_text("Not started")
+    expect(asked.get_by_role("link", name="Answer")).to_have_attribute("href", "#audit")
+    asked.locator("a").first.click()
+    expect(other.locator("#run-page-state")).to_have_text("Not started")
+    other.locator("#run-page-asked").get_by_role("link", name="Answer").click()
     expect(other.locator(".twins img")).to_have_count(2)
     answers = other.locator('[data-action="answer_leaks"]')
     expect(answers).to_have_count(3)
@@ -102,6 +108,9 @@ def test_a_question_about_duplicates_outlives_the_tab_and_another_answers_it(ope
     expect(other.locator("#job-bar-text .pill")).to_have_text("Complete")
     other.evaluate("location.hash = '#audit'")
     expect(other.locator("#audit-question")).to_be_empty()
+    go(other, "runs")
+    expect(other.locator("#runs-list tbody tr")).not_to_have_count(0)
+    expect(other.locator("#runs-list tbody")).not_to_contain_text("Not started")
 
 
 def test_another_job_folds_the_run_before_it_to_a_line(open_page: OpenPage) -> None:

@@ -84,3 +84,21 @@ def test_a_run_that_has_ended_does_not_run_while_another_job_does(play):
         assert stage.services.runner.running_run is None
 
     play(story)
+
+
+def test_a_run_that_asked_is_listed_as_one_not_started_until_it_is_answered(play):
+    async def story(stage):
+        script = await stage.connect()
+        asked = (await asking(stage, script))["question"]["run_id"]
+        (entry,) = (await script.ask("list_runs"))["runs"]
+        assert (entry["run_id"], entry["state"]) == (asked, "asked")
+        assert (await script.ask("list_runs", state="failed"))["total"] == 0
+        shown = await script.ask("show_run", run_id=asked)
+        assert shown["outcome"]["question"]["config"]["training"]["epochs"] == 2
+        await script.send("answer_leaks", choice="group")
+        worker = await stage.worker()
+        worker.start_run()
+        await script.until("training_started")
+        assert (await script.ask("list_runs"))["runs"] == []
+
+    play(story)

@@ -34,6 +34,17 @@ def test_the_latest_run_is_there_after_a_restart_with_its_end_and_its_epochs(pla
     play(story)
 
 
+def test_a_run_that_never_began_hides_none_before_it_after_a_restart(play, workspace):
+    written(workspace, "run-1", STARTED)
+    written(workspace, "run-2", STOPPED)
+
+    async def story(stage):
+        await stage.connect()
+        assert stage.welcome["snapshot"]["run_id"] == "run-1"
+
+    play(story)
+
+
 def test_an_end_that_is_written_after_the_restart_is_seen_by_who_connects_then(play, workspace, epoch_of):
     written(workspace, "run-2", STARTED, epoch_of(1), STOPPED)
     # Resumed, so that the stop before is not its end.

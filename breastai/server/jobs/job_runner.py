@@ -150,8 +150,9 @@ class JobRunner:
         LOG.info("job %s begins%s", slot.job, f", run {run_id}" if run_id else "")
         ending = await self._supervisor.run(slot, job, log_file, lambda event: self._publish(session, event))
         last, made = await asyncio.to_thread(self._last_events, slot.job, run_id, session, ending)
-        if run_id is not None and made and session.seq is not None and session.seq != heard_before:
-            made = _numbered(made, session.session_id, run_id, session.seq + len(last))
+        has_asked = session.question_of(run_id) is not None
+        if run_id is not None and made and (has_asked or (session.seq is not None and session.seq != heard_before)):
+            made = _numbered(made, session.session_id, run_id, (session.seq or 0) + len(last))
             await asyncio.to_thread(_write_down, self._workspace, run_id, made)
         return last + made
 
@@ -182,7 +183,8 @@ class JobRunner:
             return JobStopped(job=job)
         if run_id is None:
             return TrainingStopped(reason=reason, message=message)
-        return describe_stop(self._workspace, run_id, reason, session.epoch, error, message)
+        stopped = describe_stop(self._workspace, run_id, reason, session.epoch, error, message)
+        return stopped.model_copy(update={"question": session.question_of(run_id)})
 
     def _finish(self, slot: Slot, session: Session, last: list[Event], refusal: BreastAIError | None) -> None:
         """Free the slot, then tell how the job ended; whoever hears of it can start the next."""

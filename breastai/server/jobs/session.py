@@ -15,6 +15,7 @@ from breastai.domain.events import (
     DataLoaded,
     Error,
     Event,
+    LeakQuestion,
     ModelLoaded,
     ProgressUpdate,
     RunDeleted,
@@ -109,6 +110,11 @@ class Session:
             return next((member.run_id for member in self.study.members if member.state == "running"), None)
         return self.run_id if self._is_run else None
 
+    def question_of(self, run_id: str | None) -> LeakQuestion | None:
+        """Return what the run asked before it began; None of one that did not ask, or began."""
+        question = None if self.asking is None else self.asking.question
+        return question if question is not None and run_id is not None and question.run_id == run_id else None
+
     @property
     def has_ended(self) -> bool:
         """Whether the end of the session's run is known."""
@@ -149,7 +155,8 @@ class Session:
             self._outcome = {key: value for key, value in event_values(event).items() if key != "history"}
         self._take_in_study(event)
         if isinstance(event, AuditDone) and event.question is not None:
-            self.asking = event
+            question = event.question.model_copy(update={"run_id": self.run_id if self._is_run else None})
+            self.asking = event.model_copy(update={"question": question})
         if isinstance(event, TrainingComplete | CheckpointLoaded):
             self.current_model = event.checkpoint
         elif isinstance(event, CheckpointDeleted) and event.checkpoint == self.current_model:

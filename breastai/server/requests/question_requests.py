@@ -1,15 +1,18 @@
 """The handlers of requests about what a job asks before it begins: it waits in the session for whoever answers."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 from breastai.domain.config import overlay
-from breastai.domain.errors import NothingAsked
+from breastai.domain.errors import BreastAIError, NothingAsked
 from breastai.domain.events import Event, LeakQuestion
 from breastai.domain.requests import AnswerLeaks, Request, ShowQuestion, StartCrossval, StartTraining, StartTuning
 from breastai.server.connections.broadcast import Client
 from breastai.server.jobs.job_runner import status
 from breastai.server.requests.request_registry import HANDLERS, handles
 from breastai.server.services import Services
+from breastai.storage.runs import delete_run
 
 # The request that begins each kind of job that asks; repeated runs begin from the command line, which asks there.
 _REQUESTS: dict[str, type[StartTraining] | type[StartCrossval] | type[StartTuning]] = {
@@ -36,7 +39,16 @@ async def answer_leaks(services: Services, client: Client, request: AnswerLeaks)
         services.hub.broadcast(status(session, services.hub), [(client, request.request_id)])
         return None
     begins = _begins(question, request)
-    return await HANDLERS[type(begins)](services, client, begins)
+    answer = await HANDLERS[type(begins)](services, client, begins)
+    if question.run_id is not None:  # the run that begins takes its place
+        await asyncio.to_thread(_forget, services, question.run_id)
+    return answer
+
+
+def _forget(services: Services, run_id: str) -> None:
+    with contextlib.suppress(BreastAIError, OSError):
+        delete_run(services.workspace, run_id)
+    services.runs.forget(run_id)
 
 
 def _begins(question: LeakQuestion, request: AnswerLeaks) -> Request:

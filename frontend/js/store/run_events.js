@@ -5,7 +5,8 @@
   const { newRun, inRun, withEpoch, withProgress, sessionState, jobEnded, withSnapshot } = BreastAI.pageState;
 
   /** What to say of a training that stopped. @param {Wire.TrainingStopped} event @returns {Wire.Text} */
-  function stoppedText({ reason, epoch, checkpoint }) {
+  function stoppedText({ reason, epoch, checkpoint, question }) {
+    if (question) return { code: "event.training_stopped.asked", params: {} };
     if (checkpoint === null) return { code: `event.training_stopped.${reason}.early`, params: {} };
     const when = epoch === null ? { code: "event.training_stopped.before_first", params: {} } : { code: "event.training_stopped.after", params: { epoch } };
     return { code: `event.training_stopped.${reason}`, params: { when, checkpoint } };
@@ -107,12 +108,12 @@
     training_stopped: {
       // A run that only asked, and did not begin, has not ended either.
       state: (state, event) => {
-        const onlyAsked = state.asked !== null && event.reason === "error" && (state.run?.id !== event.run_id || state.run?.started === null);
+        const onlyAsked = event.question != null;
         return jobEnded(onlyAsked ? { ...state, run: state.run?.started === null ? null : state.run } : inRun(state, event, { outcome: event }));
       },
       line: (event) => {
         const { code, params } = stoppedText(event);
-        return { level: event.reason === "error" ? "error" : "warning", key: code, params };
+        return { level: event.reason === "error" && !event.question ? "error" : "warning", key: code, params };
       },
       notice: true,
     },

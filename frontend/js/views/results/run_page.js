@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, settings } = BreastAI;
   const { shownRun } = BreastAI.pageState;
@@ -17,9 +17,24 @@
     return parts.flatMap((part, index) => (index === 0 ? [part] : [" · ", part]));
   }
 
+  /** What a run asked that did not begin. @param {Run} run */
+  const askedBy = (run) => (run.outcome?.type === "training_stopped" ? (run.outcome.question ?? null) : null);
+
+  /** That a run did not begin, and how its question is answered: here while it waits, else by beginning again. @param {State} state @param {Run} run @param {Store} store */
+  function questionOf(state, run, store) {
+    const question = askedBy(run);
+    if (question === null) return null;
+    const again = () => {
+      store.dispatch({ type: "@use_config", config: question.config });
+      location.hash = "#training";
+    };
+    const answer = BreastAI.views.leakQuestion.answerOf(state, run.id) ?? actionButton("adopt_settings", t("next.again"), { class: "small", on: { click: again } });
+    return make("div", { class: "banner warning" }, make("p", { text: t("event.training_stopped.asked") }), answer);
+  }
+
   /** The settings of the run that are not the usual ones first; all of them below. @param {State} state @param {Run} run */
   function settingsOf(state, run) {
-    const config = /** @type {any} */ (run.started?.config);
+    const config = /** @type {any} */ (run.started?.config ?? askedBy(run)?.config);
     if (!config || state.welcome === null) return [make("p", { class: "empty", text: t("runpage.no_settings") })];
     const fields = settings.fields(state.welcome.config_schema, BreastAI.catalog.choices(state.welcome.catalog)).filter(({ section }) => section !== "server");
     const rows = fields.map((field) => ({ field, value: settings.at(config, field.path) })).filter(({ value }) => value !== undefined);
@@ -79,6 +94,7 @@
         const now = BreastAI.views.runCards.stateOf(state, run);
         fill(byId("run-page-state"), past || run.started ? make("span", { class: `pill run-${now}`, text: t(`state.${now}`) }) : null);
         fill(byId("run-page-facts"), ...factsOf(state, run, past?.entry));
+        fill(byId("run-page-asked"), questionOf(state, run, store));
         const tabsFor = `${BreastAI.i18n.current()} ${id} ${tab}`;
         if (shownFor !== tabsFor) {
           shownFor = tabsFor;
@@ -92,7 +108,7 @@
         } else if (tab !== "curves") fill(byId("run-page-body"), ...partOf(state, id, run));
       },
       /** @param {State} state */
-      slice: (state) => [state.page, state.pastRuns, state.results, state.session.state, state.session.run, state.connection.phase, state.connection.count, state.evaluation, state.reports, state.exports, state.welcome, state.run?.started, state.run?.outcome],
+      slice: (state) => [state.page, state.pastRuns, state.results, state.session.state, state.session.run, state.connection.phase, state.connection.count, state.evaluation, state.reports, state.exports, state.welcome, state.run?.started, state.run?.outcome, state.asked],
     };
   }
 

@@ -41,7 +41,7 @@
     /** The states by which the list can be filtered. */
     function showStates() {
       const now = only.value;
-      fill(only, ...["", "running", "complete", "stopped", "failed", "unknown"].map((each) => make("option", { text: t(each === "" ? "runs.any_state" : `state.${each}`), attributes: { value: each } })));
+      fill(only, ...["", "running", "complete", "stopped", "asked", "failed", "unknown"].map((each) => make("option", { text: t(each === "" ? "runs.any_state" : `state.${each}`), attributes: { value: each } })));
       only.value = now;
     }
 
@@ -97,8 +97,9 @@
         markCompare();
       });
       const unread = [run.unread_lines > 0 ? plural("runs.unread_lines", run.unread_lines) : null, run.unread_files.length > 0 ? t("runs.unread_files", { files: run.unread_files.join(", ") }) : null];
+      const asks = run.state === "asked" ? make("span", { class: "run-note" }, t("runs.asks"), " ", BreastAI.views.leakQuestion.answerOf(store.state(), run.run_id)) : null;
       const tags = make("span", { class: "tags" }, ...run.tags.map((tag) => make("span", { class: "badge" }, name(tag))));
-      return make("div", { class: "run-title" }, make("span", { class: "check" }, box, make("a", { attributes: { href: BreastAI.address.ofRun(run.run_id) } }, name(run.run_id))), tags, run.note === "" ? null : make("span", { class: "muted run-note" }, name(run.note)), ...unread.map((text) => (text === null ? null : make("span", { class: "muted run-note", text }))));
+      return make("div", { class: "run-title" }, make("span", { class: "check" }, box, make("a", { attributes: { href: BreastAI.address.ofRun(run.run_id) } }, name(run.run_id))), asks, tags, run.note === "" ? null : make("span", { class: "muted run-note" }, name(run.note)), ...unread.map((text) => (text === null ? null : make("span", { class: "muted run-note", text }))));
     }
 
     /** @param {Wire.RunEntry} run */
@@ -141,7 +142,7 @@
         ...columns.chosen(),
         { words: t("checkpoints.actions"), cell: (row) => ("study" in row ? "" : buttonsOf(row.run)) },
       ];
-      const all = drawn.map((column) => ({ ...column, cell: (/** @type {RunRow} */ row) => ("study" in row ? column.cell(row) : BreastAI.dataTable.kept(cells, row.run, `${column.words} ${row.member}`, () => column.cell(row))) }));
+      const all = drawn.map((column) => ({ ...column, cell: (/** @type {RunRow} */ row) => ("study" in row ? column.cell(row) : BreastAI.dataTable.kept(cells, row.run, `${column.words} ${row.member} ${state.asked?.run_id === row.run.run_id}`, () => column.cell(row))) }));
       BreastAI.dataTable.update(byId("runs-list"), { caption: t("nav.runs"), columns: all, rows: BreastAI.views.runsTable.rowsOf(runs, open), sorting: { by: sort, descending, change } });
     }
 
@@ -153,7 +154,7 @@
         markCompare();
       },
       /** @param {State} state */
-      slice: (state) => [state.runs, state.connection.phase, state.session.state],
+      slice: (state) => [state.runs, state.connection.phase, state.session.state, state.asked],
     };
   }
 

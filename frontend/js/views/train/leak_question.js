@@ -2,7 +2,10 @@
 (function () {
   "use strict";
 
-  /** The values of data.on_leak with which somebody may have to be asked, and the errors that ask. */
+  const { make } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+
+  /** The values of data.on_leak with which somebody may have to be asked. */
   const UNDECIDED = ["auto", undefined];
 
   /** Where the question of a run is answered, as a link; null where its question does not wait. @param {State} state @param {string} run_id */
@@ -36,5 +39,5 @@
     return { begin, ask };
   }
 
-  BreastAI.views.leakQuestion = { create };
+  BreastAI.views.leakQuestion = { create, answerOf };
 })();

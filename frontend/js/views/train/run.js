@@ -22,11 +22,7 @@
     if (state.connection.phase !== "connected" && state.session.state !== "idle") return "lost";
     if (state.session.state !== "idle") return state.session.state;
     if (isStarting(state)) return "starting";
-    const run = state.run;
-    if (run === null) return "idle";
-    if (run.outcome === null) return "unknown";
-    if (run.outcome.type === "training_complete") return "complete";
-    return run.outcome.type === "training_stopped" && run.outcome.reason !== "error" ? "stopped" : "failed";
+    return state.run === null ? "idle" : BreastAI.views.runCards.stateOf(state, state.run);
   }
 
   /** Whether a study is in progress: then the run of the page is an earlier one. @param {State} state */

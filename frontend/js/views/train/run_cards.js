@@ -11,7 +11,8 @@
     if (isRunning(state, run)) return state.session.state;
     if (run.outcome === null) return "unknown";
     if (run.outcome.type === "training_complete") return "complete";
-    return run.outcome.type === "training_stopped" && run.outcome.reason !== "error" ? "stopped" : "failed";
+    if (run.outcome.type !== "training_stopped") return "failed";
+    return run.outcome.question ? "asked" : run.outcome.reason === "error" ? "failed" : "stopped";
   }
 
   /** Run, images, network and state, in one line. @param {State} state @param {Run} run */
