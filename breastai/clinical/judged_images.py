@@ -29,7 +29,7 @@ from breastai.domain.judged_cases import JudgedFilter, JudgedImage, JudgedOrder
 from breastai.domain.records import EvaluationRecord
 from breastai.storage.checkpoints import CheckpointFiles, Manifest, find_checkpoint, read_manifest
 from breastai.storage.datasets import find_holding_dataset, read_dataset
-from breastai.storage.evaluations import find_evaluation, find_judged, numbers_by_hash
+from breastai.storage.evaluations import find_evaluation, find_judged, judged_roots, numbers_by_hash
 from breastai.storage.workspace import Workspace
 
 Stamp = tuple[int, int]
@@ -139,7 +139,7 @@ def _collector_held() -> Iterator[None]:
 def _table(run_id: str, name: str | None, workspace: Workspace) -> JudgedTable:
     head = find_judged(workspace, run_id, name)
     manifest = _manifest(workspace, head.checkpoint)
-    judged, *others = _roots(head.data, manifest, workspace)
+    judged, *others = judged_roots(head, None if manifest is None else manifest.config.data, workspace)
     if manifest is not None:
         others.append(find_checkpoint(workspace, head.checkpoint).manifest)
     stamps = [*_stamps_below(judged), *_stamps_below(workspace.datasets_dir), *map(_stamp, [head.path, *others])]
@@ -241,7 +241,7 @@ def _images(
     record: EvaluationRecord, manifest: Manifest | None, workspace: Workspace
 ) -> tuple[CaseTable | None, dict[int, int]]:
     """Return the folder that has most of the images, and the place in it of each, by its number in the record."""
-    roots = _roots(record.data, manifest, workspace)
+    roots = judged_roots(record, None if manifest is None else manifest.config.data, workspace)
     wanted = [case.name_sha256 for case in record.cases]
     best: tuple[CaseTable | None, dict[int, int]] = None, {}
     # What describes images knows more of them than their names; where nothing does, names are enough, and soon listed.
@@ -260,13 +260,6 @@ def _images(
         if len(places) == len(wanted):
             break
     return best
-
-
-def _roots(judged: str, manifest: Manifest | None, workspace: Workspace) -> list[Path]:
-    """Return where the images of an evaluation may lie, the place that was judged first."""
-    data = None if manifest is None else manifest.config.data
-    given = [judged] + ([] if data is None else [data.val_dir, data.train_dir, data.test_dir])
-    return list(dict.fromkeys(workspace.resolve(place) for place in given if place))
 
 
 def _named(root: Path) -> CaseTable | None:

@@ -13,7 +13,7 @@ from breastai.domain.jobs import ShowErrors
 from breastai.domain.list_entries import WrongCase
 from breastai.domain.records import EvaluationRecord
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
-from breastai.storage.evaluations import find_evaluation, find_judged, numbers_by_hash
+from breastai.storage.evaluations import find_evaluation, find_judged, judged_roots, numbers_by_hash
 from breastai.storage.workspace import Workspace
 
 _SHOWN = 24
@@ -45,8 +45,7 @@ def files_of(
 ) -> Mapping[str, tuple[Path, str]]:
     """Return path and name of the images with the `wanted` hashes of names, from the first folder that has them all."""
     hashes = set(wanted)
-    places = (record.data, data.val_dir, data.train_dir, data.test_dir)
-    for root in [workspace.resolve(place) for place in places if place]:
+    for root in judged_roots(record, data, workspace):
         try:
             folder = read_cases(root, masks_are=data.masks, frames=frames)
         except InputError:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from breastai.domain.config import DataSettings
+from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import EvaluationNotFound, WorkspaceUnusable
 from breastai.domain.records import EvaluationRecord, JudgedPoint
 from breastai.domain.site_records import SitesRecord
@@ -29,6 +31,23 @@ _ODD = re.compile(r"[^A-Za-z0-9._]+")
 def sha256_of(text: str) -> str:
     """Return the hash by which a record in the making names a file or a patient; what is kept of it is salted."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def judged_roots(
+    record: "EvaluationRecord | EvaluationHead", data: DataSettings | None, workspace: Workspace
+) -> list[Path]:
+    """Return where the images of an evaluation may lie, the place that was judged first; `data`: of its run.
+
+    Of images outside the workspace a record keeps no more than the last names: they are looked for beside the run's own.
+    """
+    given = [place for place in (record.data, record.dataset) if place]
+    own = [] if data is None else [place for place in (data.val_dir, data.train_dir, data.test_dir) if place]
+    beside: list[Path] = []
+    if not is_remote(record.data) and not {"..", ""} & set(record.data.split("/")):
+        folders = [workspace.resolve(place) for place in own if not is_remote(place)]
+        beside = [base / record.data for folder in folders for base in folder.parents[:2]]
+    roots = [*map(workspace.resolve, given), *beside, *map(workspace.resolve, own)]
+    return list(dict.fromkeys(roots))
 
 
 def numbers_by_hash(workspace: Workspace, names: Iterable[str]) -> dict[str, int]:

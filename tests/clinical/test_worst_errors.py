@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from breastai.clinical.evidence import gather_evidence
+from breastai.clinical.judged_images import list_judged
 from breastai.clinical.worst_errors import show_errors, wrong_answers
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import parse_config
-from breastai.domain.events import ErrorsShown
-from breastai.domain.jobs import ShowErrors
+from breastai.domain.events import ErrorsShown, JudgedList
+from breastai.domain.jobs import ListJudged, ShowErrors
 from breastai.domain.records import EvaluationRecord, JudgedCase
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.evaluations import find_judged, save_evaluation, sha256_of
@@ -88,6 +89,19 @@ def test_images_that_are_gone_leave_the_case_without_a_picture(workspace: Worksp
     save_evaluation(workspace, record(workspace, "val"))
     (workspace.root / "data" / "val").rename(workspace.root / "elsewhere")
     assert {(case.file, case.picture) for case in shown(workspace).worst} == {(None, None)}
+
+
+def test_images_from_elsewhere_are_found_beside_the_run_s_own_by_the_last_names_a_record_keeps(
+    workspace: Workspace,
+) -> None:
+    kept = record(workspace, "val")
+    elsewhere = workspace.root / "data" / "others" / "val"
+    elsewhere.parent.mkdir()
+    (workspace.root / "data" / "val").rename(elsewhere)
+    save_evaluation(workspace, kept.model_copy(update={"data": "others/val"}))
+    assert all(case.file for case in shown(workspace).worst)
+    (listed,) = list_judged(ListJudged(workspace=str(workspace.root), run_id="run"), workspace)
+    assert isinstance(listed, JudgedList) and all(image.file for image in listed.images)
 
 
 def test_validation_images_come_before_test_images_however_late_those_were_judged(workspace: Workspace) -> None:
