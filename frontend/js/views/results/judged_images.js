@@ -3,7 +3,7 @@
   "use strict";
 
   const { make, fill, name, label, actionButton } = BreastAI.elements;
-  const { t, plural } = BreastAI.i18n;
+  const { t, plural, className } = BreastAI.i18n;
   const { format } = BreastAI;
   const ROWS = 50;
   const MOST_AT_ONCE = 1000;
@@ -23,7 +23,7 @@
   /** What a person has made of an image since. @param {Wire.JudgedImage} image */
   function correctionOf(image) {
     if (image.correction === null) return "";
-    const words = image.correction === "exclude" ? t("judged.excluded") : t("judged.relabelled", { label: image.correction_label ?? "" });
+    const words = image.correction === "exclude" ? t("judged.excluded") : t("judged.relabelled", { label: className(image.correction_label) });
     return make("span", { class: "badge", text: words, attributes: { title: image.correction_note || null } });
   }
 
@@ -39,7 +39,7 @@
     columns.push({ sort: "predicted", words: t("judged.predicted"), cell: (image) => make("span", { class: image.label === image.predicted ? "" : "judged-wrong" }, label(image.predicted), image.label === image.predicted ? "" : make("span", { class: "visually-hidden", text: ` (${t("judged.wrong")})` })) });
     columns.push({ sort: "probability", words: t("judged.probability"), cell: (image) => format.figure(image.probability) });
     columns.push({ sort: "given_to_truth", words: t("judged.given_to_truth"), cell: (image) => format.figure(image.given_to_truth) });
-    if (found.target_class !== null) columns.push({ sort: "probability_of_target", words: t("judged.of_target", { name: found.target_class }), cell: (image) => format.figure(image.probability_of_target) });
+    if (found.target_class !== null) columns.push({ sort: "probability_of_target", words: t("judged.of_target", { name: className(found.target_class) }), cell: (image) => format.figure(image.probability_of_target) });
     columns.push({ sort: "refer", words: t("judged.refer"), cell: (image) => referOf(image.refer) });
     return columns;
   }
@@ -53,6 +53,8 @@
     let fault = "";
     /** The run, and the connection over which its images were asked for. */
     let askedFor = "";
+    /** How often was asked: a filter typed on outruns the answer to what was typed before. */
+    let times = 0;
     const chosen = new Map(/** @type {[number, Wire.JudgedImage][]} */ ([]));
     const head = make("div");
     const filters = make("form", { class: "asking judged-filters", on: { submit: (event) => event.preventDefault() } });
@@ -70,13 +72,16 @@
     function ask(changes = {}) {
       asked = { ...asked, first: 0, ...changes };
       const { run, name: evaluation, only, sort, descending, first } = asked;
+      times += 1;
+      const mine = times;
       return connection.request("list_judged", { run_id: run, ...(evaluation === null ? {} : { name: evaluation }), only, sort, descending, first, limit: ROWS }, { quiet: true }).then(
         (answer) => {
-          if (answer.judged_of !== asked.run) return;
+          if (mine !== times) return;
           [found, fault] = [answer, ""];
           draw();
         },
         (error) => {
+          if (mine !== times) return;
           [found, fault] = [null, error.message];
           draw();
         },
