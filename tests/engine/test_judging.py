@@ -26,6 +26,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.records import ImageUse
+from breastai.domain.text import Text
 from breastai.engine.inference.evaluation_job import compare_checkpoints, evaluate, predict
 from breastai.engine.inference.labelled_predictions import labelled_folder
 from breastai.storage.checkpoints import FINGERPRINTS, find_checkpoint, read_manifest
@@ -231,6 +232,9 @@ def test_other_images_of_training_patients_and_near_duplicates_are_told_before_t
     events = list(evaluate(Evaluate(workspace=str(trained.root), checkpoint="run/best", data=str(data)), trained))
     told, first = events[-1], next(event for event in events if isinstance(event, Log))
     assert isinstance(told, Evaluation) and first.code == "evaluation.patients_train"
+    sought = [event.text for event in events if isinstance(event, ProgressUpdate) and event.stage == "auditing"]
+    assert sought and all(isinstance(text, Text) and text.params.get("done", 0) <= 100 for text in sought)
+    assert str(sought[-1]).endswith("%")
     overlap = read_evaluations(trained, "run")[-1][1].overlap
     assert overlap is not None and overlap.unchecked == []
     assert (overlap.train.identical, overlap.train.of_patients, overlap.train.patients) == (0, 1, 1)

@@ -184,6 +184,6 @@ def _overlap(
 def _looking(done: int, total: int) -> Event:
     return ProgressUpdate(
         stage="auditing",
-        text=Text("progress.seen", {"done": done, "total": total}) if total else Text("progress.looking_for_seen"),
+        text=Text("progress.seen", {"done": round(100 * done / total)}) if total else Text("progress.looking_for_seen"),
         batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
     )

@@ -53,9 +53,9 @@
       parts.push(t("run.epoch_of", { epoch: format.integer(progress.epoch), epochs: format.integer(epochs) }));
     } else {
       const words = BreastAI.i18n.say(progress.text ?? progress.message);
-      // Most texts of a step begin with what the step is called.
+      // Most texts of a step begin with what the step is called; what is looked for among images says it better.
       const plain = BreastAI.i18n.plain(words);
-      if (plain.startsWith(BreastAI.i18n.plain(parts[0]))) parts.pop();
+      if (plain.startsWith(BreastAI.i18n.plain(parts[0])) || (progress.stage === "auditing" && words)) parts.pop();
       if (words) parts.push(words);
     }
     return parts.join(" · ");
