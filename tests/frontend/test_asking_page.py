@@ -322,6 +322,15 @@ def test_a_heat_map_is_drawn_over_the_image_shown_large(open_asking: OpenPage) -
     drawn = box.locator("img").get_attribute("src")
     page.keyboard.press("1")
     expect(box.locator("img")).not_to_have_attribute("src", str(drawn))
+    plain = box.locator("img").get_attribute("src")
+    page.keyboard.press("4")
+    expect(box.locator('[data-lightbox="both"]')).to_have_attribute("aria-pressed", "true")
+    assert [image.get_attribute("src") for image in box.locator("img").all()] == [plain, drawn]
+    # What is in the middle stays there as it grows.
+    for _ in range(2):
+        page.keyboard.press("+")
+    middle = "stage => (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth"
+    assert abs(box.locator(".lightbox-stage").evaluate(middle) - 0.5) < 0.02
 
 
 def test_a_run_without_an_evaluation_is_evaluated_by_one_click_and_its_errors_shown(

@@ -6,7 +6,7 @@
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
   const ZOOMS = [1, 1.5, 2, 3, 4, 6];
-  const KINDS = /** @type {const} */ (["image", "heat_map", "mask"]);
+  const KINDS = /** @type {const} */ (["image", "heat_map", "mask", "both"]);
 
   /**
    * `closed`: told of the image that was shown last.
@@ -80,17 +80,30 @@
       );
     }
 
+    /** Whether there is such a picture: both are the image and, beside it, its heat map. @param {typeof KINDS[number]} which */
+    const isThere = (which) => which === "image" || Boolean(pictures?.[which === "both" ? "heat_map" : which]);
+
     /** @param {typeof KINDS[number]} which */
     function show(which) {
-      if (which !== "image" && !pictures?.[which]) return;
+      if (!isThere(which)) return;
       kind = which;
       draw();
     }
 
     /** @param {number} by */
     function scale(by) {
+      // What is in the middle stays there.
+      const [x, y] = [(stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth, (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight];
       zoom = Math.max(0, Math.min(ZOOMS.length - 1, zoom + by));
       draw();
+      stage.scrollTo(x * stage.scrollWidth - stage.clientWidth / 2, y * stage.scrollHeight - stage.clientHeight / 2);
+    }
+
+    /** A picture of the image, or why there is none. @param {Exclude<typeof KINDS[number], "both">} which @param {string} file */
+    function pictureOf(which, file) {
+      const uri = pictures === null ? null : (pictures[which] ?? pictures.image);
+      if (uri !== null && BreastAI.views.dataDescription.isPicture(uri)) return make("img", { attributes: { src: uri, alt: t(`lightbox.${pictures?.[which] ? which : "image"}_alt`, { file }) } });
+      return make("p", { class: "muted", text: pictures === null ? t("runpage.waits") : pictures.problem ? BreastAI.i18n.say(pictures.problem) : t("errors.gone") });
     }
 
     /** @param {string} words @param {string} action @param {() => void} click @param {Record<string, string | boolean | null>} [attributes] */
@@ -98,7 +111,7 @@
 
     function drawBar() {
       const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.lightbox;
-      const kinds = KINDS.map((each) => button(t(`lightbox.${each}`), each, () => show(each), { "aria-pressed": String(kind === each), disabled: each !== "image" && !pictures?.[each] }));
+      const kinds = KINDS.map((each) => button(t(`lightbox.${each}`), each, () => show(each), { "aria-pressed": String(kind === each), disabled: !isThere(each) }));
       const heat = pictures?.heat_map ? null : actionButton("explain_images", t("lightbox.draw_heat_map"), { class: "small", data: { blocked: pictures?.path ? "" : "reason.waiting" }, on: { click: drawHeatMap } });
       const corrections = list?.dataset == null || image === null ? [] : /** @type {const} */ (["exclude", "relabel", "restore"]).map((action) => button(t(`judged.${action}`), action, () => image !== null && correct(action, [image]).then(load), { disabled: action === "restore" && image?.correction === null }));
       fill(bar, button(t("lightbox.previous"), "previous", () => go(-1)), button(t("lightbox.next"), "next", () => go(1)), ...kinds, heat, button(t("lightbox.smaller"), "smaller", () => scale(-1), { disabled: zoom === 0 }), button(t("lightbox.larger"), "larger", () => scale(1), { disabled: zoom === ZOOMS.length - 1 }), ...corrections);
@@ -114,10 +127,10 @@
       fill(title, name(file));
       close.textContent = t("lightbox.close");
       stage.setAttribute("aria-label", t("lightbox.stage", { file }));
-      const uri = pictures === null ? null : (pictures[kind] ?? pictures.image);
-      const shown = uri !== null && BreastAI.views.dataDescription.isPicture(uri) ? make("img", { attributes: { src: uri, alt: t(`lightbox.${pictures?.[kind] ? kind : "image"}_alt`, { file }) } }) : make("p", { class: "muted", text: pictures === null ? t("runpage.waits") : pictures.problem ? BreastAI.i18n.say(pictures.problem) : t("errors.gone") });
-      if (shown instanceof HTMLImageElement) shown.style.setProperty("--zoom", String(ZOOMS[zoom]));
-      fill(stage, shown);
+      const beside = kind === "both" && isThere("both");
+      stage.classList.toggle("both", beside);
+      stage.style.setProperty("--zoom", String(ZOOMS[zoom]));
+      fill(stage, ...(beside ? /** @type {const} */ (["image", "heat_map"]) : [kind === "both" ? "image" : kind]).map((which) => pictureOf(which, file)));
       /** @type {[string, Node | string][]} */
       const rows = [[t("judged.truth"), label(image.label)], [t("judged.predicted"), make("span", {}, label(image.predicted), ` (${format.figure(image.probability)})`)], [t("judged.given_to_truth"), format.figure(image.given_to_truth)], [t("judged.refer"), BreastAI.views.judgedImages.referOf(image.refer)]];
       if (image.patient !== null) rows.push([t("judged.patient"), name(image.patient)]);
@@ -129,7 +142,7 @@
     dialog.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       /** @type {Record<string, () => void>} */
-      const keys = { ArrowLeft: () => go(-1), ArrowRight: () => go(1), "+": () => scale(1), "-": () => scale(-1), "0": () => scale(-ZOOMS.length), "1": () => show("image"), "2": () => show("heat_map"), "3": () => show("mask") };
+      const keys = { ArrowLeft: () => go(-1), ArrowRight: () => go(1), "+": () => scale(1), "-": () => scale(-1), "0": () => scale(-ZOOMS.length), "1": () => show("image"), "2": () => show("heat_map"), "3": () => show("mask"), "4": () => show("both") };
       if (keys[event.key] === undefined) return;
       event.preventDefault();
       keys[event.key]();
