@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 # So many that another seed moves a bound by less than one in the third decimal.
 DRAWS = 100_000
 _BLOCK_SIZE = 2**20
+_NOTHING = 1e-12
 # Jeffreys' prior of right against wrong, and of one class against another.
 _PRIOR = 0.5
 # Wrong cases that the prior adds to the whole matrix, Jeffreys' of two classes: as many for each further class would
@@ -59,6 +60,11 @@ def agreement_intervals(
             continue
         drawn_values = drawn[name]
         low, high = np.quantile(drawn_values[~np.isnan(drawn_values)], tails)
+        if (
+            max(high, value) - min(low, value) < _NOTHING
+        ):  # the kappa of cases of one class is 0 whatever is said of them
+            found[name] = Estimate(value, flag="no_variation")
+            continue
         found[name] = Estimate(value, min(value, float(low)), max(value, float(high)))
     return found
 

@@ -103,11 +103,16 @@ def complement(share: Estimate) -> Estimate:
     return Estimate(1 - share.value, 1 - share.high, 1 - share.low, share.flag)
 
 
-def correlations_of(influences: Floats) -> Floats:
-    """Return how the errors of K figures go together (K, K), by their `influences` (K, patients); 1 where it can't be seen."""
+def correlations_of(influences: Floats, weights: Sequence[float]) -> Floats:
+    """Return how the errors of K figures go together (K, K), by their `influences` (K, patients).
+
+    Where it can't be seen, since no case of a figure varies: 1 of two that are added up, 0 of one that is taken from the
+    other (Newcombe, Stat Med 1998;17:2635-2650), so that neither makes the interval of the weighted sum too narrow.
+    """
     products = influences @ influences.T
     norms = np.sqrt(np.diag(products))
     scale = norms[:, None] * norms[None, :]
     seen = scale > 1e-18
-    result: Floats = np.where(seen, products / np.where(seen, scale, 1.0), 1.0)
+    same = np.outer(weights, weights) > 0
+    result: Floats = np.where(seen, products / np.where(seen, scale, 1.0), same.astype(np.float64))
     return np.clip(result, -1.0, 1.0)

@@ -193,7 +193,8 @@ def macro_auc(labels: Labels, probabilities: Probabilities, clusters: Clusters |
     areas, influences = areas_of_classes(labels, probabilities, clusters)
     if not areas:
         return Estimate(None)
-    return linear(areas, [1 / len(areas)] * len(areas), correlations=correlations_of(influences))
+    weights = [1 / len(areas)] * len(areas)
+    return linear(areas, weights, correlations=correlations_of(influences, weights))
 
 
 def macro_auc_difference(
@@ -206,7 +207,7 @@ def macro_auc_difference(
     if np.array_equal(here, there):
         return Estimate(0.0, flag="no_variation")
     weights = [1 / len(areas)] * len(areas) + [-1 / len(others)] * len(others)
-    together = correlations_of(np.concatenate([here, there]))
+    together = correlations_of(np.concatenate([here, there]), weights)
     return linear([*areas, *others], weights, correlations=together, ends=(-1.0, 1.0))
 
 

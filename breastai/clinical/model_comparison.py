@@ -71,20 +71,22 @@ def make_comparison(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ComparisonRecord:
     """Compare two models, keep the record and return it; raise CommandInvalid for a margin of no figure, or DiskFull."""
-    stated = {name: state_margin(workspace, name, margin) for name, margin in margins.items()}
     independent = models.clusters if models.patients is None else models.patients
     figures = compare(
         models.labels, models.first, models.second, models.class_names, independent, on_progress=on_progress
     )
     decisions = None if models.points is None else _decisions(models, models.points)
-    if decisions is not None and not decisions.figures:
-        decisions = None
+    lacking = [] if decisions is None or decisions.figures else [_undecided(models, decisions.class_name)]
+    decisions = None if lacking else decisions
     figures, decisions = _adjusted(figures, decisions)
     known = figures | (decisions.figures if decisions is not None else {})
     unknown = [name for name in margins if name not in known]
+    if unknown and lacking:
+        raise CommandInvalid(lacking[0], "breastai compare --help")
     if unknown:
         names = Text("came.list", {"names": list(known)})
         raise CommandInvalid(Text("command.margin_of", {"name": unknown[0], "known": names}), "breastai compare --help")
+    stated = {name: state_margin(workspace, name, margin) for name, margin in margins.items()}
     record = ComparisonRecord(
         notice=RESEARCH_USE,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -99,7 +101,7 @@ def make_comparison(
         figures=figures,
         decisions=decisions,
         non_inferiority=[_judge_margin(name, margins[name], known[name], *stated[name]) for name in margins],
-        notes=list(notes),
+        notes=[*notes, *lacking],
     )
     save_comparison(workspace, record)
     return record
@@ -132,6 +134,12 @@ def _decisions(models: ComparedModels, points: DecisionPoints) -> DecisionCompar
         figures=figures,
         mcnemar=tests,
     )
+
+
+def _undecided(models: ComparedModels, class_name: str) -> Text:
+    """Return why decisions can't be compared: no case is of the class in question, or every one."""
+    present = list(models.class_names).index(class_name) in np.asarray(models.labels)
+    return Text("note.all_of_class" if present else "note.none_of_class", {"class_name": class_name})
 
 
 def _mcnemar(

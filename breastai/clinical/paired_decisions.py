@@ -129,7 +129,7 @@ def _difference(shares: list[_Shares], weights: list[float], used: list[int]) ->
     influences = np.concatenate([shares[number].influences for number in used])
     if all(np.array_equal(*shares[number].sums) for number in used):
         return Estimate(0.0, flag="no_variation")
-    estimate = linear(parts, signed, 0.0, correlations_of(influences), ends=(-1.0, 1.0))
+    estimate = linear(parts, signed, 0.0, correlations_of(influences, signed), ends=(-1.0, 1.0))
     return estimate if estimate.low is None else estimate._replace(low=min(estimate.low, estimate.value or 0.0))
 
 

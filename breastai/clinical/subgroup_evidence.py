@@ -141,7 +141,7 @@ def _area(positive: Cases, scores: Floats, inside: Cases, patients: Clusters) ->
 def _difference(here: _Part, there: _Part) -> SubgroupDifference:
     """Return how much larger a figure is in a subgroup than in the rest."""
     shared = np.intersect1d(here.patients, there.patients)
-    together = correlations_of(np.stack([here.influences, there.influences])) if len(shared) else None
+    together = correlations_of(np.stack([here.influences, there.influences]), [1, -1]) if len(shared) else None
     estimate = linear([here.estimate, there.estimate], [1, -1], correlations=together, ends=(-1.0, 1.0))
     return SubgroupDifference(difference=figure_of(estimate, here.n + there.n), p_value=p_of_interval(estimate))
 
@@ -172,13 +172,16 @@ def _adjusted(found: list[SubgroupEvidence]) -> list[SubgroupEvidence]:
     tests = tests_of(found)
     adjusted = dict(zip(tests, adjust_holm([found[at].differences[name].p_value for at, name in tests]), strict=True))
     first = {each.column: place for place, each in reversed(list(enumerate(found)))}
+
+    def of(place: int, name: str) -> float | None:
+        own = found[place].differences[name].p_value
+        return None if own is None else adjusted.get((place, name), adjusted.get((first[found[place].column], name)))
+
     return [
         each.model_copy(
             update={
                 "differences": {
-                    name: difference.model_copy(
-                        update={"adjusted_p": adjusted.get((place, name), adjusted.get((first[each.column], name)))}
-                    )
+                    name: difference.model_copy(update={"adjusted_p": of(place, name)})
                     for name, difference in each.differences.items()
                 }
             }

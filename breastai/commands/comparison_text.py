@@ -15,6 +15,7 @@ from breastai.domain.records import PairedFigure
 
 # Of more readers a terminal shows what all of them come to; the record has every two.
 _MOST_AGREEMENTS = 12
+_LEAST_P = 0.001
 
 
 def comparison_lines(event: Comparison) -> Iterator[Text | Table]:
@@ -144,4 +145,6 @@ def _agreement(rows: list[Agreement]) -> Table:
 
 
 def _p(value: float | None) -> str:
-    return "" if value is None else general(float(f"{value:.2g}"))
+    if value is None:
+        return ""
+    return general(float(f"{value:.2g}")) if value >= _LEAST_P else say("report.p.least")

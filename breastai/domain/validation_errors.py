@@ -101,6 +101,7 @@ def _describe_number(kind: str, info: FieldInfo | None, context: Mapping[str, An
         ("lt", "problem.below", "high"),
     ):
         if bound in limits:
+            code = "problem.and_below" if bound == "lt" and "gt" in limits else code
             text = Text("expected.bounded", {"number": text, "bound": Text(code, {param: limits[bound]})})
     return text
 

@@ -118,12 +118,13 @@ def test_what_is_carried_over_keeps_its_bounds_flag_and_lack_of_them() -> None:
     assert complement(UNDEFINED) == UNDEFINED
 
 
-def test_errors_go_together_as_the_influences_correlate_and_fully_where_it_can_not_be_seen() -> None:
+def test_errors_go_together_as_the_influences_correlate_and_never_narrow_what_can_not_be_seen() -> None:
     influences = np.random.default_rng(0).normal(size=(3, 40))
     influences -= influences.mean(axis=1, keepdims=True)
-    assert correlations_of(influences) == pytest.approx(np.corrcoef(influences))
+    assert correlations_of(influences, [1, -1, 1]) == pytest.approx(np.corrcoef(influences))
     still = np.vstack([influences[:1], np.zeros((1, 40))])
-    assert correlations_of(still).tolist() == [[pytest.approx(1.0), 1.0], [1.0, 1.0]]
+    for other, between in ((1.0, 1.0), (-1.0, 0.0)):
+        assert correlations_of(still, [1.0, other]).tolist() == [[pytest.approx(1.0), between], [between, 1.0]]
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -135,7 +136,8 @@ def test_the_difference_of_two_areas_is_bounded_as_any_difference_of_two_figures
     clusters = np.arange(60) // 2 if clustered else None
     found = delong_test(positive, first, second, clusters)
     areas = [auc(positive, scores, clusters) for scores in (first, second)]
-    together = correlations_of(np.stack([auc_influences(positive, scores, clusters) for scores in (first, second)]))
+    influences = [auc_influences(positive, scores, clusters) for scores in (first, second)]
+    together = correlations_of(np.stack(influences), [1, -1])
     expected = linear(areas, [1.0, -1.0], correlations=together, ends=(-1.0, 1.0))
     assert found is not None and found.difference == pytest.approx(expected, abs=1e-9)
     assert 0.1 < together[0, 1] < 0.99

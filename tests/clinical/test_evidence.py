@@ -229,3 +229,8 @@ def test_average_precision_varies_as_leaving_out_one_case_after_the_other_says()
     shrunk = (weight * variance + 2 * value * (1 - value) / patients) / (weight + 2)
     expected = wilson(value * (n := value * (1 - value) / shrunk), n)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.01)
+
+
+def test_the_kappa_of_cases_of_one_class_has_no_interval_of_no_width() -> None:
+    found = agreement_intervals(np.zeros(40, dtype=np.int64), np.arange(40) % 2, 2, draws=2_000)["cohen_kappa"]
+    assert (found.value, found.low, found.flag) == (pytest.approx(0.0), None, "no_variation")

@@ -7,6 +7,8 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
 from breastai.clinical.evaluate_predictions import compare_predictions, evaluate_predictions
+from breastai.clinical.intervals import proportion
+from breastai.clinical.metric_intervals import macro_auc_difference
 from breastai.clinical.paired_decisions import compare_decisions, mcnemar_test
 from breastai.domain.errors import CommandInvalid, PartInvalid
 from breastai.domain.events import Comparison, Evaluation
@@ -53,6 +55,48 @@ def test_differences_are_those_of_the_counts_and_net_benefit_is_vickers_formula(
     for each in found.values():
         assert each.bootstrap is not None and each.difference.low < each.difference.value < each.difference.high
         assert each.bootstrap.low == pytest.approx(each.difference.low, abs=0.04)
+
+
+@pytest.mark.parametrize("all_called", [True, False])
+def test_beside_a_model_that_calls_all_or_none_no_difference_is_surer_than_its_shares(all_called: bool) -> None:
+    """Newcombe's method 10: what one model's cases can't tell of the other's lets no errors cancel."""
+    positive, first, _ = decisions()
+    same = np.full(len(positive), all_called)
+    found = compare_decisions(positive, first, same, 0.2, {"screening": 0.01})
+    for name, right, other in (("sensitivity", first, same), ("specificity", ~first, ~same)):
+        among = positive if name == "sensitivity" else ~positive
+        one, two = (proportion(share[among]) for share in (right, other))
+        difference = found[name].difference
+        down, up = (
+            np.hypot(one.value - one.low, two.high - two.value),
+            np.hypot(one.high - one.value, two.value - two.low),
+        )
+        assert (difference.low, difference.high) == pytest.approx((difference.value - down, difference.value + up))
+    for name in ("net_benefit", "net_benefit.screening"):
+        assert found[name].difference.high - found[name].difference.low > 0.02
+
+
+def test_beside_a_model_without_a_fault_the_difference_of_areas_has_its_interval() -> None:
+    generator = np.random.default_rng(3)
+    labels = np.arange(60) % 2
+    perfect, other = labels.astype(float), np.clip(labels * 0.3 + generator.random(60) * 0.7, 0, 1)
+    found = macro_auc_difference(labels, *(np.stack([1 - scores, scores], axis=1) for scores in (perfect, other)))
+    assert found.value is not None and found.low is not None and found.value - found.low > 0.03
+
+
+def test_where_no_case_is_of_the_class_that_is_told_and_no_margin_is_called_unknown(tmp_path: Path) -> None:
+    place = Workspace.open(tmp_path / "workspace")
+    paths = [write(tmp_path / f"{seed}.csv", seed, 1) for seed in (1, 2)]
+    for path in paths:
+        head, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([head, *(row for row in rows if row.startswith("benign"))]) + "\n")
+    job = {"workspace": str(place.root), "first": str(paths[0]), "second": str(paths[1]), "thresholds": [0.5, 0.5]}
+    told = list(compare_predictions(ComparePredictions.model_validate(job), place))[-1]
+    assert isinstance(told, Comparison) and "No case is malignant" in " ".join(map(str, told.notes))
+    asked = ComparePredictions.model_validate(job | {"margins": {"sensitivity": 0.05}})
+    with pytest.raises(CommandInvalid, match="No case is malignant"):
+        list(compare_predictions(asked, place))
+    assert not (place.logs_dir / "margins.jsonl").exists()
 
 
 def test_mcnemars_test_of_single_cases_is_the_exact_one() -> None:

@@ -316,3 +316,13 @@ def test_one_reader_and_readers_who_all_agree_are_no_fault(tmp_path: Path) -> No
     alone = analysed(job, workspace)
     assert [each.analysis for each in alone.analyses[0].means] == ["cases"]
     assert number_clusters(["b", "a"]).tolist() == [1, 0]
+
+
+def test_a_score_that_no_reading_reaches_is_told_beside_what_it_makes_of_all(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "w")
+    job = CompareReaders(workspace=str(workspace.root), table=str(table(tmp_path / "t.csv")), call_from=3)
+    codes = [
+        [str(getattr(note, "code", "")) for note in analysed(job.model_copy(update=changes), workspace).notes]
+        for changes in ({}, {"call_from": 99}, {"call_from": -99})
+    ]
+    assert ["note.call_from_outside" in each for each in codes] == [False, True, True]

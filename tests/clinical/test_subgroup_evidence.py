@@ -126,3 +126,13 @@ def test_bands_stand_in_their_order() -> None:
     ages = ["≥ 70", "40 – < 50", "< 40", "100", ""] * 24
     values = [each.value for each in gather_subgroups(labels, scores, NAMES, {"age": ages}, target="malignant")]
     assert values == ["< 40", "40 – < 50", "≥ 70", "100"]
+
+
+def test_a_difference_that_is_undefined_has_no_p_value_of_another() -> None:
+    labels, scores, device = draw(300, 1)
+    device = ["D" if number in np.flatnonzero(labels == 0)[:4] else each for number, each in enumerate(device)]
+    found = gather_subgroups(labels, scores, NAMES, {"device": device}, target="malignant", threshold=0.5)
+    for each in found:
+        for difference in each.differences.values():
+            assert (difference.p_value is None) == (difference.adjusted_p is None)
+    assert found[-1].differences["auc_roc.malignant"].adjusted_p is None

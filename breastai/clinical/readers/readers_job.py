@@ -104,7 +104,7 @@ def compare_readers(job: CompareReaders, workspace: Workspace) -> Iterator[Event
         model_threshold=None if model is None else model.threshold,
         analyses=analyses,
         agreement=_agreement(readings, calls, clusters),
-        notes=_notes(readings, calls, model, analyses),
+        notes=_notes(readings, calls, model, analyses, job.call_from),
     )
     save_comparison(workspace, record)
     yield ReadersCompared(study=record)
@@ -304,12 +304,15 @@ def _notes(
     calls: npt.NDArray[np.bool_] | None,
     model: ModelReadings | None,
     analyses: Sequence[MeritAnalysis],
+    call_from: float | None,
 ) -> list[Text]:
     notes = [] if readings.patients is not None else [PATIENTS_UNKNOWN]
     if calls is None:
         notes.append(Text("note.readers_no_calls"))
     if readings.scores is None:
         notes.append(Text("note.readers_no_scores"))
+    elif calls is not None and readings.calls is None and (calls.all() or not calls.any()):
+        notes.append(Text("note.call_from_outside", {"call_from": call_from}))
     if len(readings.readers) < 2:
         notes.append(Text("note.one_reader"))
     if model is not None and calls is not None and model.threshold is None:

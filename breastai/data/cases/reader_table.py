@@ -235,7 +235,10 @@ def _missing(
     if len(rows_of) == len(readers) * len(tests) * len(cases):
         return []
     return [
-        Text("problem.no_reading", {"reader": reader, "test": test, "case": case})
+        Text(
+            "problem.no_reading" if len(tests) > 1 else "problem.not_read",
+            {"reader": reader, "test": test, "case": case},
+        )
         for j, reader in enumerate(readers)
         for i, test in enumerate(tests)
         for k, case in enumerate(cases)
