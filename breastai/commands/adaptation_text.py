@@ -21,7 +21,8 @@ def adaptation_lines(event: ModelAdapted) -> Iterator[Text | Table]:
     yield Text(say("adapt.sample", units=units, counts=counts_by_name(sample.counts)))
     yield Text(say("adapt.rest", units=rest, counts=counts_by_name(sample.rest_counts)))
     layers = adaptation.norm_layers
-    yield Text(say("adapt.norms", count=layers) if layers else say("adapt.no_norms"))
+    kept = "norms_kept" if adaptation.norms_kept else "no_norms"
+    yield Text(say("adapt.norms", count=layers) if layers else say(f"adapt.{kept}"))
     strength = adaptation.head_strength
     yield Text(say("adapt.head_kept") if strength is None else say("adapt.head_refitted", strength=general(strength)))
     fitted = adaptation.novelty_images

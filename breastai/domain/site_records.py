@@ -90,6 +90,9 @@ class Adaptation(Stored):
     norm_layers: int = Field(
         description="Layers of batch normalisation whose statistics were moved; weights are as before."
     )
+    norms_kept: bool = Field(
+        False, description="Whether the statistics stayed, since cases of the sample held out were none the better."
+    )
     norm_prior_images: int = Field(description="As how many images the statistics of training count.")
     head_strength: float | None = Field(
         description="How strongly the head is held where it was, chosen within the sample; null: it stays as it was."

@@ -16,6 +16,7 @@ from breastai.domain.events import Evaluation, ModelAdapted
 from breastai.domain.jobs import AdaptModel, Evaluate
 from breastai.domain.text import Text
 from breastai.engine.export.exported_graph import metadata
+from breastai.engine.inference import site_adaptation
 from breastai.engine.inference.evaluation_job import evaluate
 from breastai.engine.inference.site_adaptation import adapt_model
 from breastai.engine.network.checkpoint_io import load_checkpoint
@@ -94,6 +95,24 @@ def test_statistics_move_by_as_much_as_the_sample_weighs(trained: Workspace, sit
     assert float(layer[0].running_mean) == pytest.approx(8 / (8 + PRIOR_IMAGES) * 4)
     assert float(layer[0].running_var) == pytest.approx(PRIOR_IMAGES / (8 + PRIOR_IMAGES), abs=1e-6)
     assert move_norms(nn.Linear(2, 2), [], 8) == 0
+
+
+def test_statistics_stay_where_moving_them_spoils_what_the_head_has_learnt(
+    trained: Workspace, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(model: nn.Module, *_: object) -> int:
+        for layer in norm_layers(model):
+            assert layer.running_mean is not None
+            layer.running_mean.normal_(std=1000.0)
+        return len(norm_layers(model))
+
+    monkeypatch.setattr(site_adaptation, "_move_norms", spoil)
+    told = adapted(trained, site, run_id="stayed").adaptation
+    assert told.norm_layers == 0 and told.norms_kept
+    old, new = (load_checkpoint(find_checkpoint(trained, name)) for name in ("run/best", "stayed/best"))
+    for one, other in zip(norm_layers(old.model), norm_layers(new.model), strict=True):
+        assert one.running_mean is not None and other.running_mean is not None
+        assert torch.equal(one.running_mean, other.running_mean)
 
 
 def test_the_adapted_model_tells_unlike_images_by_its_own_sample(trained: Workspace, site: Path) -> None:

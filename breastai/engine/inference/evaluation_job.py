@@ -8,7 +8,14 @@ import numpy as np
 import torch
 
 from breastai.clinical.apply_decision_rule import calibrate
-from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record, used_for
+from breastai.clinical.evaluation_record import (
+    PATIENTS_UNKNOWN,
+    chosen_on,
+    evaluation_event,
+    make_cases,
+    make_record,
+    used_for,
+)
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.judged_classes import correction_notes, match_notes, without_absent
 from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
@@ -113,7 +120,12 @@ def judge(
         opened=opened,
         skipped=len(asked.skipped),
         uses=image_use(manifest, images.hashes),
-        rests_on=used_for(manifest.decision, own_part(asked, workspace, split), weights=_weights_from(manifest)),
+        rests_on=used_for(
+            manifest.decision,
+            own_part(asked, workspace, split),
+            weights=_weights_from(manifest),
+            epoch=chosen_on(manifest.config),
+        ),
         notes=[*_notes(asked, opened, split), *parted.notes],
         overlap=asked.overlap,
         class_match=match,
@@ -264,7 +276,7 @@ def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
     fitted = len(judged & sample) if sample else fitted
     return ImageUse(
         training=len(judged & (set(split.train_sha256) | sample)),
-        epoch=validated,
+        epoch=0 if chosen_on(manifest.config) is None else validated,
         temperature=fitted if rule.n else 0,
         threshold=fitted if rule.operating_point else 0,
         conformal_sets=fitted if rule.conformal else 0,
@@ -320,8 +332,10 @@ def _seen_notes(asked: LabelledPredictions) -> list[Text]:
     split, hashes = asked.loaded.manifest.split, set(asked.images.hashes)
     learnt, watched = len(hashes & set(split.train_sha256)), len(hashes & set(split.val_sha256))
     notes = [Text("note.trained", {"count": learnt})] if learnt else []
-    if watched:
-        fitted_apart = asked.loaded.manifest.decision.fitted_on == "calibration"
+    fitted_apart = asked.loaded.manifest.decision.fitted_on == "calibration"
+    if watched and chosen_on(asked.loaded.manifest.config) is None:  # a probe has no epochs to choose from
+        notes += [] if fitted_apart else [Text("note.calibrated", {"count": watched})]
+    elif watched:
         notes.append(Text("note.chose_epoch" if fitted_apart else "note.validated", {"count": watched}))
     calibrated = len(hashes & set(split.calibration_sha256))
     if calibrated:

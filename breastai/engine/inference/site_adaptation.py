@@ -31,7 +31,7 @@ from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint, pack_
 from breastai.engine.network.evaluation import Predictions, answers_of, predict_batches
 from breastai.engine.network.loader import evaluation_batches
 from breastai.engine.network.models import Classifier, normalize
-from breastai.engine.network.norm_statistics import PRIOR_IMAGES, move_norms
+from breastai.engine.network.norm_statistics import PRIOR_IMAGES, move_norms, norm_layers
 from breastai.engine.network.runtime import Runtime, choose_runtime
 from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import FINGERPRINTS, checkpoint_files
@@ -122,11 +122,8 @@ def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace
     manifest = loaded.manifest
     runtime = choose_runtime(manifest.config.system, use_amp=False)
     sample = _subset(asked, drawn.inside)
-    model = copy.deepcopy(loaded.model).to(runtime.device)
-    layers = _move_norms(model, sample, runtime)
-    now = _answers(loaded, model, sample, runtime)
     clusters = number_clusters(drawn.clusters[drawn.inside])
-    found = refit_head(now.features.astype(np.float64), now.logits.astype(np.float64), now.labels, clusters, drawn.seed)
+    model, now, found, layers = _fitted(loaded, sample, clusters, drawn.seed, runtime)
     _add_to_head(model, found)
     rule = fit_decision_rule(
         now.labels,
@@ -167,6 +164,29 @@ def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace
     if known.is_file():
         shutil.copyfile(known, files.weights.with_name(FINGERPRINTS))
     return load_checkpoint(files)
+
+
+def _fitted(
+    loaded: Loaded, sample: LabelledPredictions, clusters: npt.NDArray[np.int64], seed: int, runtime: Runtime
+) -> tuple[Classifier, Predictions, RefittedHead, int]:
+    """Return the model with its statistics moved to the sample, what it says of it, its head's change, layers moved.
+
+    They stay where they were, and no layer is moved, unless the sample's cases held out are the better for it: what a
+    classifier learnt on features of a frozen network is lost when these features move under it.
+    """
+
+    def refitted(answers: Predictions) -> RefittedHead:
+        return refit_head(
+            answers.features.astype(np.float64), answers.logits.astype(np.float64), answers.labels, clusters, seed
+        )
+
+    model = copy.deepcopy(loaded.model).to(runtime.device)
+    layers = _move_norms(model, sample, runtime)
+    now = _answers(loaded, model, sample, runtime)
+    moved, kept = refitted(now), refitted(sample.answers)
+    if layers and min(moved.log_loss.values()) < min(kept.log_loss.values()):
+        return model, now, moved, layers
+    return copy.deepcopy(loaded.model).to(runtime.device), sample.answers, kept, 0
 
 
 def _fit_novelty(now: Predictions, clusters: npt.NDArray[np.int64]) -> OutOfDistribution | None:
@@ -253,6 +273,7 @@ def _record(
         ),
         earlier_sha256=sorted(_earlier(loaded)),
         norm_layers=layers,
+        norms_kept=not layers and bool(norm_layers(loaded.model)),
         norm_prior_images=PRIOR_IMAGES,
         head_strength=found.strength,
         head_log_loss={"none" if key is None else f"{key:g}": value for key, value in found.log_loss.items()},
