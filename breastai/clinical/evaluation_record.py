@@ -11,6 +11,7 @@ import breastai
 from breastai.clinical.evidence import thin_curve
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.class_match import ClassMatch
+from breastai.domain.config import Config
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.events import Evaluation
 from breastai.domain.records import (
@@ -75,7 +76,12 @@ def make_record(
     )
 
 
-def used_for(rule: DecisionRule, figures: str | None, weights: str = "train", epoch: str = "val") -> UsedFor:
+def chosen_on(config: Config) -> str | None:
+    """Return the part that chose a run's best epoch; None of a probe, which is fitted once."""
+    return None if config.training.recipe == "probe" else "val"
+
+
+def used_for(rule: DecisionRule, figures: str | None, weights: str = "train", epoch: str | None = "val") -> UsedFor:
     """Return which images each part of a model rests on; `figures`: the part judged, `own` where it is none of a split."""
     part = rule.fitted_on
     return UsedFor(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.apply_decision_rule import calibrate
-from breastai.clinical.evaluation_record import make_cases, make_record, used_for
+from breastai.clinical.evaluation_record import chosen_on, make_cases, make_record, used_for
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
 from breastai.clinical.unit_evidence import UnitImages, judge_units
@@ -97,7 +97,7 @@ def _judge(
         split=HELD_OUT,
         fingerprint=fingerprint(images.hashes),
         uses=ImageUse(),
-        rests_on=used_for(manifest.decision, HELD_OUT),
+        rests_on=used_for(manifest.decision, HELD_OUT, epoch=chosen_on(manifest.config)),
         notes=[Text("note.part_judged_once"), Text("note.run_split", {"split": split.description})],
         by_unit=_by_unit(loaded, images, answers, dealt, novelty),
     )

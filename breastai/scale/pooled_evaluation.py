@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, make_cases, make_record
+from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, chosen_on, make_cases, make_record
 from breastai.clinical.evidence import gather_evidence, thin_curve
 from breastai.clinical.intervals import number_clusters
 from breastai.clinical.judged_classes import correction_notes
@@ -77,7 +77,14 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
         data=POOLED,
         split=POOLED,
         uses=ImageUse(),
-        rests_on=UsedFor(temperature="val", threshold="val", conformal_sets="val", novelty="val", figures=POOLED),
+        rests_on=UsedFor(
+            epoch=chosen_on(config),
+            temperature="val",
+            threshold="val",
+            conformal_sets="val",
+            novelty="val",
+            figures=POOLED,
+        ),
         notes=notes,
         by_unit=None if by_unit is None or pool.units is None else (by_unit, pool.units.units),
     )

@@ -107,21 +107,19 @@ plain training.weights weights.package
 table openings 1 x 4
 [results]
 ## results
+caption uses.none
 ### point
 table crosstab.caption 2 x 3
 plain point.caption
 table point.figures 4 x 4
-caption uses.none
 table point.predictive 3 x 4
 ### referral
 plain referral.text referral.kept
 plain referral.unlike_unknown
-caption uses.none
 ### calibration
 table target.caption 3 x 4
 plain calibration.how
 table calibration.caption 3 x 3
-caption uses.none
 Charts
 plain pooling.largest
 ### subgroups
@@ -143,7 +141,6 @@ caption figures.subgroups_in_json
 table figures.patients figures.caption_patients x 4
 caption figures.undefined
 caption figures.argmax
-caption uses.none
 ### confusion
 table confusion.caption 3 x 4
 ## curves
@@ -333,9 +330,6 @@ CHANGES = """
 {"evaluation.uses": null}
 - answer optimism: answer.optimism.none
 - answer threshold: answer.threshold.before
-- appendices: caption uses.none
-- results: caption uses.none
-- results: caption uses.none
 - results: caption uses.none
 - summary: plain plain.chosen.before
 + answer threshold: answer.threshold.unknown
@@ -345,9 +339,6 @@ CHANGES = """
 {"evaluation.uses": {"training": 120, "epoch": 120, "temperature": 120, "threshold": 120, "conformal_sets": 120, "novelty": 120}}
 - answer optimism: answer.optimism.none
 - answer threshold: answer.threshold.before
-- appendices: caption uses.none
-- results: caption uses.none
-- results: caption uses.none
 - results: caption uses.none
 - summary: plain plain.chosen.before
 + answer optimism: answer.optimism.some
@@ -364,9 +355,6 @@ CHANGES = """
 {"evaluation.uses.epoch": 120, "evaluation.uses.threshold": 7}
 - answer optimism: answer.optimism.none
 - answer threshold: answer.threshold.before
-- appendices: caption uses.none
-- results: caption uses.none
-- results: caption uses.none
 - results: caption uses.none
 - summary: plain plain.chosen.before
 + answer optimism: answer.optimism.some
@@ -450,7 +438,6 @@ CHANGES = """
 - answer prevalence: answer.prevalence
 - answer threshold: answer.threshold.before
 - appendices: caption figures.argmax
-- results: caption uses.none
 - results: plain point.caption
 - results: table crosstab.caption 2 x 3
 - results: table point.figures 4 x 4
@@ -492,7 +479,6 @@ CHANGES = """
 {"evidence.referral": null}
 - answer indeterminate: answer.indeterminate
 - results: ### referral
-- results: caption uses.none
 - results: plain referral.text referral.kept
 - results: plain referral.unlike_unknown
 + answer indeterminate: answer.indeterminate_plain
@@ -500,12 +486,12 @@ CHANGES = """
 [there are no plausible classes]
 {"evidence.referral.error_rate": null}
 - results: plain referral.text referral.kept
-+ results: plain referral.no_sets referral.kept
++ results: plain referral.no_sets referral.apart referral.kept
 
 [unlike images are told apart]
 {"evidence.referral.unlike": {"value": 0.6, "low": 0.5, "high": 0.7, "n": 120}}
 - results: plain referral.unlike_unknown
-+ results: plain referral.unlike
++ results: plain referral.unlike referral.apart
 
 [nothing was calibrated]
 {"decision.n": 0}
@@ -564,9 +550,15 @@ CHANGES = """
 {"settings.training.recipe": "probe", "settings.evaluation.tta": true, "model.parameters": null}
 - answer ensembling: answer.ensembling
 - answer model: answer.model
+- answer selection: answer.selection watched.val metric.loss
 - answer training: answer.training answer.on
+- methods: plain training.text watched.val metric.loss
+- summary: plain summary.data
 + answer ensembling: answer.ensembling_tta
++ answer selection: answer.selection_probe
 + answer training: answer.training_probe
++ methods: plain training.text_probe
++ summary: plain summary.probe
 
 [switches are the other way]
 {"settings.preprocessing.clahe": false, "settings.augmentation.enabled": false, "settings.training.weighted_sampler": false, "settings.training.use_class_weights": true}
@@ -698,7 +690,6 @@ def test_decisions_by_breast_come_first_and_those_of_images_are_said_to_be_below
     assert come == [
         "answer output: answer.output_unit unit.breast",
         "results: ### units.breast",
-        "results: caption uses.none",
         "results: plain units.counted units.of.breast",
         "results: plain units.how units.of.breast units.pooling.largest units.of.breast",
         "results: plain units.images_below unit.breast",

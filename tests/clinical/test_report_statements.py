@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 import pytest
 
+from breastai.clinical.evaluation_record import chosen_on
 from breastai.clinical.report.report_appendix import appendices
 from breastai.clinical.report.report_blocks import (
     Block,
@@ -30,14 +31,16 @@ from breastai.clinical.report.report_page import ReportPage, flat
 from breastai.clinical.report.report_results import results
 from breastai.clinical.report.report_sources import gather, without_folders
 from breastai.clinical.report.report_summary import limits, main_figures, plain_words, summary
-from breastai.clinical.report.report_texts import texts
-from breastai.domain.records import ImageUse
+from breastai.clinical.report.report_texts import finding_text, texts
+from breastai.domain.config import parse_config
+from breastai.domain.records import Finding, ImageUse
 from breastai.engine.inference.evaluation_job import own_part
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 from tests.clinical.test_report import RUN, made_run
 
 Language = Literal["en", "fr"]
+PROBE = {"training": {"recipe": "probe"}, "model": {"use_cbam": False, "attention_pooling": False}}
 
 
 @pytest.fixture(scope="module")
@@ -295,3 +298,62 @@ def test_french_has_its_space_before_each_semicolon(judged: ReportDocument, not_
             [*summary(page), *methods(page), *results(page, {}), *appendices(page), *model_card(page)], "fr"
         )
         assert re.findall(r"[^\u00a0\u202f]; ", told) == []
+
+
+def test_a_probe_is_said_to_have_chosen_no_epoch(judged: ReportDocument) -> None:
+    probe = {**judged.settings, "training": {**judged.settings["training"], "recipe": "probe"}}
+    for language in ("en", "fr"):
+        page = ReportPage(judged.model_copy(update={"settings": probe, "language": language}))
+        said = words_of([*summary(page), *methods(page)], language)
+        assert not any(wrong in said for wrong in ("best epoch chosen", "the best is", "meilleure est la n°"))
+        assert {"en": "features of the frozen network", "fr": "réseau figé"}[language] in said
+    assert "no epoch to choose" in str(answer(judged.model_copy(update={"settings": probe}), "selection"))
+    assert chosen_on(parse_config(PROBE)) is None and chosen_on(parse_config({})) == "val"
+
+
+def test_judged_images_that_look_like_those_of_the_model_are_counted_beside_what_they_were_not_used_for(
+    judged: ReportDocument,
+) -> None:
+    seen = {"train": {"near_duplicates": 0, "of_patients": None}, "val": {"near_duplicates": 13, "of_patients": None}}
+    alike = changed(judged, overlap={**seen, "unchecked": []})
+    for document, told in ((judged, False), (alike, True)):
+        said = words_of(results(ReportPage(document), {}))
+        assert said.count("None of these images took part") == 1
+        assert ("of validation images: 13." in said) == told
+        assert ("of validation images: 13." in str(answer(document, "optimism"))) == told
+
+
+@pytest.mark.parametrize("left_out", [{}, {"twin_in_val": 5}])
+def test_a_limit_says_whether_the_images_it_is_of_were_left_out(
+    judged: ReportDocument, left_out: dict[str, int]
+) -> None:
+    across = {"split": "val", "other": "train", "count": 26}
+    finding = Finding(code="twins.across_splits", severity="error", message="", why="", advice="", params=across)
+    assert judged.audit is not None and judged.flow is not None
+    audit = judged.audit.model_copy(update={"findings": [finding]})
+    flow = judged.flow.model_copy(update={"left_out": left_out})
+    page = ReportPage(judged.model_copy(update={"audit": audit, "flow": flow, "language": "fr"}))
+    said = words_of(limits(page), "fr")
+    assert "validation" in said and "val " not in said and "train" not in said.replace("entraînement", "")
+    assert ("ont été écartées" in said) == bool(left_out)
+
+
+def test_classes_that_a_finding_counts_have_their_names_in_the_language() -> None:
+    finding = Finding(
+        code="marks.colour", severity="info", message="", why="", advice="", count=3,
+        params={"count": 3, "by_class": "benign 2, malignant 1"},
+    )  # fmt: skip
+    assert "bénin 2, malin 1" in str(finding_text(finding, "fr")) and "benign 2" in str(finding_text(finding, "en"))
+
+
+def test_referral_by_a_sample_is_not_said_to_rest_on_images_set_aside(judged: ReportDocument) -> None:
+    document = judged.model_copy(update={"decision": {**judged.decision, "fitted_on": "sample"}})
+    assert "images of the local sample" in words_of(results(ReportPage(document), {}))
+    assert "unlike the images set aside" not in words_of(results(ReportPage(document), {}))
+
+
+def test_test_images_are_counted_by_class_and_unusable_ones_of_the_test_too(judged: ReportDocument) -> None:
+    assert judged.flow is not None
+    document = judged.model_copy(update={"flow": judged.flow.model_copy(update={"test_skipped": 4})})
+    assert re.search(r"Images for testing: 120 \(benign \d+, malignant", words_of(methods(ReportPage(document))))
+    assert "counted: 7." in str(answer(document, "missing"))

@@ -61,7 +61,7 @@ def made_from(page: ReportPage) -> Paragraph:
     """Return the base of an adapted model and its sample, in two sentences."""
     adaptation = _adaptation(page)
     return page.say(
-        f"adapted.made.{adaptation.sample.unit}",
+        f"adapted.made{'_probe' if page.is_probe else ''}.{adaptation.sample.unit}",
         base=adaptation.checkpoint,
         site=adaptation.data,
         **{part: page.count("flow", f"{part}_total") for part in ("train", "val")},
@@ -90,9 +90,8 @@ def adaptation_blocks(page: ReportPage) -> Iterator[Block]:
     if page.document.adapted.earlier_images:
         told.append(page.fill("adapted.earlier", images=page.count("adapted", "earlier_images")))
     layers, prior = (page.count(*_PLACE, name) for name in ("norm_layers", "norm_prior_images"))
-    told.append(
-        page.fill("adapted.norms" if adaptation.norm_layers else "adapted.no_norms", layers=layers, prior=prior)
-    )
+    key = "norms" if adaptation.norm_layers else "norms_kept" if adaptation.norms_kept else "no_norms"
+    told.append(page.fill(f"adapted.{key}", layers=layers, prior=prior))
     strength = page.at(*_PLACE, "head_strength", kind="plain")
     told.append(
         page.fill("adapted.head_kept" if adaptation.head_strength is None else "adapted.head", strength=strength)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from breastai.texts.number_format import fixed_text, percent_text, short_text
 
-Kind = Literal["integer", "figure", "percent", "plain"]
+Kind = Literal["integer", "figure", "percent", "plain", "tenth"]
 NO_NUMBER = "—"
 
 
@@ -161,7 +161,7 @@ def format_quantity(quantity: Quantity, language: str) -> str:
         return percent_text(value, 1, language)
     if quantity.kind == "plain":
         return _with_minus(short_text(value, language))
-    return _with_minus(fixed_text(value, 3, language))
+    return _with_minus(fixed_text(value, 1 if quantity.kind == "tenth" else 3, language))
 
 
 def _with_minus(number: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from breastai.clinical.report.report_adaptation import adapted_text
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
-from breastai.clinical.report.report_caveats import image_uses
+from breastai.clinical.report.report_caveats import image_uses, unused_images
 from breastai.clinical.report.report_checklists import model_output
 from breastai.clinical.report.report_methods import audit_found, flow_and_split, training, used_for
 from breastai.clinical.report.report_page import ReportPage
@@ -34,6 +34,7 @@ def model_card(page: ReportPage) -> Iterator[Block]:
     else:
         yield main_figures(page)
         yield from plain_words(page)
+        yield from unused_images(page.values, t)
         yield from image_uses(page.values, t, "training", "epoch", "temperature", "threshold")
         yield from subgroup_tables(page)
         yield from subgroup_note(page)

@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from breastai.clinical.report.report_blocks import Block, Paragraph, at, fill
+from breastai.clinical.report.report_blocks import Block, Paragraph, Quantity, at, fill
 from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_texts import class_label
 
@@ -73,6 +73,26 @@ def when_chosen(document: ReportDocument, part: str) -> Literal["here", "before"
     return "sample" if document.decision.get("fitted_on") == "sample" else "before"
 
 
+def unused_images(values: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Block]:
+    """Yield that the judged images made and chose nothing of the model, with what resembles those that did."""
+    judged = values["evaluation"] or {}
+    if judged.get("uses") is None or any(judged["uses"].values()):
+        return
+    alike = near_duplicates(values)
+    told = fill(texts["uses.alike"], **alike) if alike else ()
+    yield Paragraph((texts["uses.none"], *told), "caption")
+
+
+def near_duplicates(values: Mapping[str, Any]) -> dict[str, Quantity]:
+    """Return how many judged images are near-duplicates of training and of validation images; nothing where none is."""
+    overlap = (values["evaluation"] or {}).get("overlap")
+    if not overlap or not any(overlap[part]["near_duplicates"] for part in ("train", "val")):
+        return {}
+    return {
+        part: at(values, "evaluation", "overlap", part, "near_duplicates", kind="integer") for part in ("train", "val")
+    }
+
+
 def image_uses(values: Mapping[str, Any], texts: Mapping[str, str], *parts: str) -> Iterator[Block]:
     """Yield what the judged images were also used for, of these parts of making and choosing the model."""
     uses = (values["evaluation"] or {}).get("uses")
@@ -80,8 +100,8 @@ def image_uses(values: Mapping[str, Any], texts: Mapping[str, str], *parts: str)
         return
     used = [part for part in parts if uses[part]]
     if not any(uses.values()):
-        yield Paragraph((texts["uses.none"],), "caption")
-    elif not used:
+        return  # said once, by unused_images
+    if not used:
         listed = ", ".join(texts[f"uses.{part}"] for part in parts)
         yield Paragraph(fill(texts["uses.none_of"], parts=listed), "caption")
     # What was trained on chose no threshold: one count says nothing of parts with other counts.

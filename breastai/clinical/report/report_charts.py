@@ -321,6 +321,6 @@ def other_charts(document: ReportDocument, texts: Texts) -> Charts:
             Chart(png(reliability(evidence.calibration, texts)), texts["chart.reliability"]),
             Chart(png(coverage_error(evidence.coverage_error, texts)), texts["chart.coverage_error"]),
         ]
-    if document.training is not None and document.training["epoch"]:
+    if document.training is not None and len(document.training["epoch"]) > 1:
         found.append(Chart(png(losses(document.training, texts)), texts["chart.losses"]))
     return Charts(tuple(found))

@@ -11,7 +11,13 @@ from importlib.resources import files
 from typing import Any
 
 from breastai.clinical.report.report_blocks import at, format_quantity, plain
-from breastai.clinical.report.report_caveats import is_optimistic, judged_images, judged_part, when_chosen
+from breastai.clinical.report.report_caveats import (
+    is_optimistic,
+    judged_images,
+    judged_part,
+    near_duplicates,
+    when_chosen,
+)
 from breastai.clinical.report.report_document import AdaptedModel, Flow, ReportDocument
 from breastai.clinical.report.report_texts import class_label, initial_weights, monitor_name, translate_sentence
 from breastai.domain.records import Evidence
@@ -81,7 +87,7 @@ def _of_run(
         "subsets": said(
             "subsets", on_leak=texts[f"on_leak.{document.split['on_leak']}"], left_out=sum(flow.left_out.values())
         ),
-        "missing": said("missing", skipped=flow.skipped),
+        "missing": said("missing", skipped=flow.skipped + (flow.test_skipped or 0)),
         "partitions": said("partitions", description=description),
         "disjoint": _disjoint(document, texts),
         "software": said("software", versions=", ".join(f"{name} {each}" for name, each in document.versions.items())),
@@ -96,7 +102,9 @@ def _of_run(
             batch=data["batch_size"],
             augmentation=switch(settings["augmentation"]["enabled"]),
         ),
-        "selection": said("selection", monitor=monitor_name(trained["monitor"], texts), best=model["epoch"]),
+        "selection": said("selection_probe")
+        if training.get("recipe") == "probe"
+        else said("selection", monitor=monitor_name(trained["monitor"], texts), best=model["epoch"]),
         "ensembling": said("ensembling_tta" if settings["evaluation"]["tta"] else "ensembling"),
         "imbalance": said(
             "imbalance_corrected" if (document.decision.get("calibration") or {}).get("prior_shift") else "imbalance",
@@ -172,7 +180,9 @@ def _of_evidence(
     )
     uses = evaluation.get("uses")
     if uses is not None:
-        answers["optimism"] = said("optimism.some" if is_optimistic(document) else "optimism.none")
+        alike = {part: each.value for part, each in near_duplicates(values).items()}
+        unused = "optimism.alike" if alike else "optimism.none"
+        answers["optimism"] = said("optimism.some" if is_optimistic(document) else unused, **alike)
     if evidence.subgroups:
         answers["subgroups"] = said("subgroups", tests=document.subgroup_tests)
     if point is not None:

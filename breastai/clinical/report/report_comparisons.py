@@ -23,19 +23,32 @@ def comparisons(page: ReportPage) -> Iterator[Block]:
             thresholds = {name: page.at(*place, "decisions", f"{name}_threshold") for name in ("first", "second")}
             yield page.say("comparisons.points", name=page.class_label(record.decisions.class_name), **thresholds)
             yield _table(page, t["comparisons.decisions"], *place, "decisions", "figures")
+            exchange = page.at(*place, "decisions", "exchange")
+            yield Paragraph(page.fill("comparisons.net_benefit", exchange=exchange), "caption")
             yield _mcnemar(page, *place, "decisions", "mcnemar")
         for at, judged in enumerate(record.non_inferiority):
             verdict = "undefined" if judged.shown is None else "shown" if judged.shown else "not_shown"
             own = (*place, "non_inferiority", at)
             yield page.say(
                 f"comparisons.margin.{verdict}",
-                figure=page.figure_name(judged.figure),
+                figure=_compared(page, judged.figure),
                 margin=page.at(*own, "margin"),
                 bound=page.at(*own, "bound"),
             )
             yield Paragraph((t["comparisons.beforehand" if judged.beforehand else "comparisons.at_once"],), "caption")
         for note in record.notes:
             yield Paragraph((translate_sentence(note, page.language),), "caption")
+
+
+def _compared(page: ReportPage, name: str) -> str:
+    """Return a compared figure in words: net_benefit.screening is the net benefit at that prevalence."""
+    base, _, pool = name.partition("@")
+    figure, _, where = base.partition(".")
+    words = page.figure_name(base)
+    if figure == "net_benefit":
+        words = page.t["chart.net_benefit"]
+        words += f" ({page.t.get(f'prevalence.{where}', where)})" if where else ""
+    return f"{words}, {page.t['comparisons.by_patient']}" if pool else words
 
 
 def _table(page: ReportPage, caption: str, *path: str | int) -> Table:
@@ -45,7 +58,7 @@ def _table(page: ReportPage, caption: str, *path: str | int) -> Table:
         own = (*path, name)
         values: list[Inlines] = [(page.at(*own, side),) for side in ("first", "second")]
         p = page.p_value(*own, "adjusted_p") if page.at(*own, "p_value").value is not None else ("",)
-        rows.append(((page.figure_name(str(name)),), *values, page.with_interval(*own, "difference"), p))
+        rows.append(((_compared(page, str(name)),), *values, page.with_interval(*own, "difference"), p))
     head = (
         t["figures.figure"],
         t["comparisons.first"],
@@ -63,7 +76,7 @@ def _mcnemar(page: ReportPage, *path: str | int) -> Table:
         own = (*path, name)
         counts: list[Inlines] = [(page.count(*own, side),) for side in ("first_only", "second_only")]
         rows.append(
-            ((page.figure_name(str(name)),), *counts, page.p_value(*own, "p_value"), page.p_value(*own, "adjusted_p"))
+            ((_compared(page, str(name)),), *counts, page.p_value(*own, "p_value"), page.p_value(*own, "adjusted_p"))
         )
     head = (t["figures.figure"], t["comparisons.first_only"], t["comparisons.second_only"], t["p"], t["p.adjusted"])
     return Table(head, tuple(rows), t["comparisons.mcnemar"], widths=(0.4, 0.18, 0.18, 0.12, 0.12))

@@ -53,7 +53,7 @@ def _flow_steps(page: ReportPage) -> Iterator[Step]:
             return
     if flow.test_total is not None:
         gone = (page.fill("flow.test_skipped", n=page.count("flow", "test_skipped")),) if flow.test_skipped else ()
-        text = page.fill("flow.test", n=page.count("flow", "test_total"))
+        text = page.fill("flow.test", n=page.count("flow", "test_total"), classes=page.counts("evidence", "counts"))
         yield Step((*text, *page.patients_of("test")), gone)
 
 
@@ -127,8 +127,9 @@ def training(page: ReportPage) -> Iterator[Block]:
     """Yield how the network was trained, and how often the judged images were opened."""
     t, told = page.t, page.values["training"]
     yield Heading(t["training" if page.document.adapted is None else "adapted.training"], 3)
+    key = "training.text" if page.document.is_recorded else "training.unrecorded"
     yield page.say(
-        "training.text" if page.document.is_recorded else "training.unrecorded",
+        f"{key}_probe" if page.is_probe else key,
         epochs=page.count("training", "epochs_run"),
         planned=page.count("training", "epochs_planned"),
         best=page.count("training", "best_epoch"),

@@ -65,6 +65,8 @@ class ReportPage:
         return interval(self.values, self.t, *path)
 
     def with_interval(self, *path: str | int) -> Inlines:
+        if self.at(*path, "value").value is None and self.at(*path, "flag").value is None:
+            return (NO_NUMBER,)
         return (self.at(*path, "value"), " (", *self.interval(*path), ")")
 
     def figure_text(self, name: str) -> Inlines:
@@ -87,6 +89,11 @@ class ReportPage:
         if self.document.evidence is None and self.document.adapted is not None:
             return self.t["adapted.not_judged"]
         return self.t["card.limits_text" if self.document.evidence is not None else "card.limits_not_judged"]
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether the run fitted a classifier once on features of the frozen network: it has no epochs to tell of."""
+        return bool(self.document.settings) and self.document.settings["training"].get("recipe") == "probe"
 
     @property
     def figure_head(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_texts import translate_sentence
+from breastai.data.cases.reader_table import ONE_TEST
 from breastai.domain.reader_records import Agreement, AnalysisKind, MeritAnalysis
 
 # Of these the results show the first that a study allows: it speaks of the most.
@@ -22,8 +23,9 @@ def readers(page: ReportPage) -> Iterator[Block]:
     for number, study in enumerate(page.document.readers):
         place = ("readers", number)
         counts = {name: page.count(*place, name) for name in ("cases", "positives")}
-        names = {"readers": ", ".join(study.readers), "tests": ", ".join(study.tests)}
-        yield page.say("readers.of", table=study.table, name=page.class_label(study.target_class), **names, **counts)
+        names = {"readers": ", ".join(study.readers), "tests": ", ".join(_test(page, each) for each in study.tests)}
+        key = "readers.of" if len(study.tests) > 1 else "readers.of_one"
+        yield page.say(key, table=study.table, name=page.class_label(study.target_class), **names, **counts)
         if study.model_threshold is not None:
             yield page.say("readers.threshold", model=study.model, threshold=page.at(*place, "model_threshold"))
         if study.call_from is not None:
@@ -54,6 +56,11 @@ def reader_details(page: ReportPage) -> Iterator[Block]:
         yield from _agreement(page, number, "cohen", page.t["readers.pairs"])
 
 
+def _test(page: ReportPage, name: str) -> str:
+    """Return the name of a test; of a table that names none its only one is called a reading, in the language."""
+    return page.t["readers.one_test"] if name == ONE_TEST else name
+
+
 def _merit(page: ReportPage, key: str, analysis: MeritAnalysis) -> str:
     return page.t[key].format(merit=page.t[f"readers.merit.{analysis.merit}"])
 
@@ -69,7 +76,7 @@ def _figures(page: ReportPage, analysis: MeritAnalysis, model: str | None, *path
     for place, each in enumerate(analysis.figures):
         own = (*path, "figures", place, "figure")
         value, n = page.at(*own, "value"), page.count(*own, "n")
-        rows.append(((each.reader,), (each.test,), (value,), page.interval(*own), (n,)))
+        rows.append(((each.reader,), (_test(page, each.test),), (value,), page.interval(*own), (n,)))
     if analysis.model is not None:
         own = (*path, "model")
         value, n = page.at(*own, "value"), page.count(*own, "n")
@@ -84,11 +91,12 @@ def _effects(
     """Yield means, differences of tests and differences from the model, of these kinds of analysis, where there are any."""
     t = page.t
     said: dict[str, list[Inlines]] = {
-        "means": [page.fill("readers.mean", test=each.test) for each in analysis.means],
+        "means": [page.fill("readers.mean", test=_test(page, each.test)) for each in analysis.means],
         "differences": [
-            page.fill("readers.difference", first=each.first, second=each.second) for each in analysis.differences
+            page.fill("readers.difference", first=_test(page, each.first), second=_test(page, each.second))
+            for each in analysis.differences
         ],
-        "against_model": [page.fill("readers.against", test=each.test) for each in analysis.against_model],
+        "against_model": [page.fill("readers.against", test=_test(page, each.test)) for each in analysis.against_model],
     }
     rows: list[tuple[Inlines, ...]] = []
     for kind in kinds:
@@ -106,7 +114,7 @@ def _by_reader(page: ReportPage, analysis: MeritAnalysis, *path: str | int) -> T
     t = page.t
     rows: list[tuple[Inlines, ...]] = []
     for place, each in enumerate(analysis.by_reader):
-        what = page.fill("readers.difference", first=each.first, second=each.second)
+        what = page.fill("readers.difference", first=_test(page, each.first), second=_test(page, each.second))
         rows.append(((each.reader or "",), what, *_tested(page, *path, "by_reader", place)))
     head = (t["readers.reader"], t["readers.what"], t["figures.value"], t["readers.degrees"], t["p"], t["p.adjusted"])
     caption = _merit(page, "readers.by_reader", analysis)
@@ -115,7 +123,7 @@ def _by_reader(page: ReportPage, analysis: MeritAnalysis, *path: str | int) -> T
 
 def _tested(page: ReportPage, *path: str | int) -> tuple[Inlines, ...]:
     """Return an effect with its interval, its degrees of freedom and its p-values."""
-    degrees = page.at(*path, "degrees", kind="plain")
+    degrees = page.at(*path, "degrees", kind="tenth")
     freedom: Inlines = ("∞",) if degrees.value is None else (degrees,)
     ps = [page.p_value(*path, name) if page.at(*path, name).value is not None else ("",) for name in _P_VALUES]
     return (page.with_interval(*path, "figure"), freedom, *ps)
@@ -135,6 +143,6 @@ def _agreement(page: ReportPage, number: int, measure: str, caption: str) -> Ite
     for place, each in found:
         own = ("readers", number, "agreement", place, "figure")
         words = f"{t[f'readers.measure.{each.measure}']}, {t[f'readers.of.{each.of}']}"
-        rows.append(((words,), (each.test,), (", ".join(each.readers),), page.with_interval(*own)))
+        rows.append(((words,), (_test(page, each.test),), (", ".join(each.readers),), page.with_interval(*own)))
     head = (t["readers.measure"], t["readers.test"], t["readers.readers"], t["figures.value"])
     yield Table(head, tuple(rows), caption, widths=(0.28, 0.16, 0.3, 0.26))

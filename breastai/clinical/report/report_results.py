@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from breastai.clinical.report import report_charts as charts
 from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inlines, Paragraph, Picture, Pictures, Table
-from breastai.clinical.report.report_caveats import image_uses, pooling
+from breastai.clinical.report.report_caveats import image_uses, pooling, unused_images
 from breastai.clinical.report.report_page import FIGURE_WIDTHS, ReportPage
 from breastai.clinical.report.report_subgroups import subgroup_note, subgroups
 from breastai.clinical.report.report_target import calibration_of_target
@@ -17,6 +17,7 @@ def results(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
     if page.document.evidence is None:
         yield from validation_figures(page)
         return
+    yield from unused_images(page.values, page.t)
     yield from units(page)
     yield from at_point(page)
     yield from referral(page)
@@ -109,12 +110,14 @@ def referral(page: ReportPage) -> Iterator[Block]:
     shares = {name: page.at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
     error = page.at("evidence", "referral", "error_among_kept", "value", kind="percent")
     kept = page.fill("referral.none_kept" if error.value is None else "referral.kept", error=error)
-    yield Paragraph((*page.fill("referral.text" if sets else "referral.no_sets", **shares), " ", *kept))
+    apart = page.t["referral.sample" if page.document.decision.get("fitted_on") == "sample" else "referral.apart"]
+    key = "referral.text" if sets else "referral.no_sets"
+    yield Paragraph((*page.fill(key, apart=apart, **shares), " ", *kept))
     if found.unlike is None:
         yield page.say("referral.unlike_unknown")
     else:
         unlike = page.at("evidence", "referral", "unlike", "value", kind="percent")
-        yield page.say("referral.unlike", unlike=unlike)
+        yield page.say("referral.unlike", unlike=unlike, apart=apart)
     yield from image_uses(page.values, page.t, "training", "conformal_sets", "novelty")
 
 

@@ -39,7 +39,11 @@ def _table(page: ReportPage, name: str) -> Table:
             continue
         place = ("evidence", "subgroups", number)
         own = (*place, "figures", name)
-        cells: list[Inlines] = [(f"{each.column}: {each.value}",), (page.count(*own, "n"),), page.with_interval(*own)]
+        cells: list[Inlines] = [
+            (f"{each.column}{t['finding.colon']}{each.value}",),
+            (page.count(*own, "n"),),
+            page.with_interval(*own),
+        ]
         if name in each.differences:
             difference = (*place, "differences", name)
             cells += [page.with_interval(*difference, "difference"), page.p_value(*difference, "adjusted_p")]

@@ -16,7 +16,7 @@ from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_page import FIGURE_WIDTHS, ReportPage
 from breastai.clinical.report.report_texts import finding_text, translate_sentence
 from breastai.clinical.report.report_units import unit_rows, units_at_threshold
-from breastai.domain.records import ImageUse
+from breastai.domain.records import Finding, ImageUse
 
 _CALIBRATION = ("slope", "intercept", "observed_expected")
 
@@ -61,7 +61,7 @@ def _made(page: ReportPage) -> Iterator[Block]:
         return
     apart = bool(page.flow.calibration_total)
     numbers = {part: page.count("flow", f"{part}_total") for part in ("train", "val", "calibration")}
-    yield page.say("summary.data_calibration" if apart else "summary.data", **numbers)
+    yield page.say(f"summary.{'probe' if page.is_probe else 'data'}{'_calibration' if apart else ''}", **numbers)
 
 
 def main_figures(page: ReportPage) -> Table:
@@ -94,7 +94,7 @@ def limits(page: ReportPage) -> Iterator[Block]:
     """Yield what the audit and the records say against the figures."""
     audit, t = page.document.audit, page.t
     findings = audit.findings if audit else []
-    found: list[Inlines] = [(finding_text(each, page.language),) for each in findings if each.severity != "info"]
+    found: list[Inlines] = [_limit(page, each) for each in findings if each.severity != "info"]
     found += [(t[key],) for key in _unknown(page.document)]
     found += adapted_limits(page)
     for part in page.document.split.get("shared_patients", ()):
@@ -107,6 +107,16 @@ def limits(page: ReportPage) -> Iterator[Block]:
         yield Bullets(tuple(found))
     else:
         yield Paragraph((t["limits.none"],))
+
+
+def _limit(page: ReportPage, finding: Finding) -> Inlines:
+    """Return a finding as a limit, and whether the training images that it is of were left out for it."""
+    told, params = finding_text(finding, page.language), finding.params
+    kind = {"twins.across_splits": "twin", "patients.across_splits": "patient"}.get(finding.code)
+    left_out = page.document.flow.left_out if page.document.flow else {}
+    if kind is None or params.get("other") != "train" or not left_out.get(f"{kind}_in_{params.get('split')}"):
+        return (told,)
+    return (told, " ", page.t["limits.left_out"])
 
 
 def _unknown(document: ReportDocument) -> Iterator[str]:

@@ -46,17 +46,24 @@ def finding_text(finding: Finding, language: str) -> Inline:
     template = own or find_template(f"finding.{finding.code}.message", language)
     if template is None:
         return finding.message if language == ENGLISH else Quoted(finding.message)
-    params = finding.params
-    if language != ENGLISH:  # of the classes that a finding names, by the parameters that hold one
-        words = texts(language)
-        params = params | {
-            key: class_label(str(params[key]), words)
-            for key in ("class_name", "largest", "smallest")
-            if isinstance(params.get(key), str)
-        }
+    words = texts(language)
+    params = finding.params | _worded(finding.params, words)
     if isinstance(cases := params.get("cases"), list):
-        params = params | {"listed": _listed(cases, texts(language))}
+        params = params | {"listed": _listed(cases, words)}
     return fill_template(template, {name: read_param(value) for name, value in params.items()}, language)
+
+
+def _worded(params: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, str]:
+    """Return the classes and the parts that a finding names in the language, by the parameters that hold them."""
+    said = {key: value for key, value in params.items() if isinstance(value, str)}
+    found: dict[str, str] = {
+        key: class_label(said[key], words) for key in ("class_name", "largest", "smallest") if key in said
+    }
+    found |= {key: words.get(f"part.{said[key]}", said[key]) for key in ("split", "other") if key in said}
+    if "by_class" in said:  # benign 3, malignant 1
+        each = (part.rpartition(" ") for part in said["by_class"].split(", "))
+        found["by_class"] = ", ".join(f"{class_label(name, words)} {count}" for name, _, count in each)
+    return found
 
 
 def _listed(cases: Sequence[Any], words: Mapping[str, str]) -> str:
