@@ -9,8 +9,18 @@ from typing import Any
 import pytest
 
 from breastai.clinical.report import report_checklists
-from breastai.clinical.report.report_appendix import appendices
-from breastai.clinical.report.report_blocks import Block, Charts, Inlines, Picture, Pictures, Quantity, Table, plain
+from breastai.clinical.report.report_appendix import appendices, checklists
+from breastai.clinical.report.report_blocks import (
+    Block,
+    Charts,
+    Inlines,
+    Paragraph,
+    Picture,
+    Pictures,
+    Quantity,
+    Table,
+    plain,
+)
 from breastai.clinical.report.report_cards import data_sheet, model_card
 from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_layout import lay_out
@@ -808,3 +818,25 @@ def test_each_evaluation_that_was_made_and_each_setting_and_hash_has_its_row(jud
         judged, {"audit.findings": [{**judged.model_dump(mode="json")["audit"]["findings"][0], "count": 0}]}
     )
     assert tables(methods(ReportPage(uncounted)))[0].rows[0][2] == ("",)
+
+
+def test_each_item_of_a_checklist_that_is_answered_has_its_number_its_question_and_the_answer(
+    judged: ReportDocument,
+) -> None:
+    items = [
+        {"item": "1", "text": "a", "question": "goal", "answer": "The aim."},
+        {"item": "2", "text": "b", "question": "of_tomorrow", "answer": "So."},
+        {"item": "3", "text": "c", "question": None, "answer": None},
+        {"item": "2", "text": "d", "question": "x", "answer": None},
+        {"item": "3", "text": "e", "question": None, "answer": None},
+    ]
+    page = ReportPage(changed(judged, {"checklists": {"A LIST": items}}))
+    blocks = list(checklists(page))
+    (table,) = tables(blocks)
+    assert table.caption == "A LIST" and [[plain(cell, "en") for cell in row] for row in table.rows] == [
+        ["1", page.t["checklist.goal"], "The aim."],
+        ["2", "of_tomorrow", "So."],
+    ]
+    left = blocks[-1]
+    assert isinstance(left, Paragraph) and left.role == "caption"
+    assert plain(left.text, "en") == page.t["checklists.left"].format(items="3, 2")

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from breastai.data.background import read_with_progress
 from breastai.data.preview_jobs import inspect_dataset, list_images, preview_image
 from breastai.domain.config import parse_config
 from breastai.domain.errors import DataNotFound, ImageUnreadable
@@ -102,3 +103,21 @@ def test_no_file_is_shown_that_is_no_image_of_the_folder(workspace: Workspace, f
     (workspace.root / "data/train/benign/notes.txt").write_text("x")
     with pytest.raises(ImageUnreadable):
         preview(workspace, file=file)
+
+
+def test_how_many_images_are_read_is_told_of_all_where_that_is_known() -> None:
+    def read(report: Any) -> str:
+        report(3, 0)
+        report(4, 9)
+        return "done"
+
+    steps, told = read_with_progress(read), []
+    try:
+        while True:
+            told.append(next(steps))
+    except StopIteration as end:
+        assert end.value == "done"
+    assert [(each.text.code, each.batch_progress.batch, each.batch_progress.total_batches) for each in told] == [
+        ("progress.reading", 3, 0),
+        ("progress.reading_of", 4, 9),
+    ]
