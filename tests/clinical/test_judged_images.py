@@ -189,8 +189,11 @@ def test_images_that_come_back_are_seen_again_and_those_that_go_are_not(workspac
 def test_an_evaluation_or_image_there_is_not_is_named(workspace: Workspace) -> None:
     with pytest.raises(EvaluationNotFound):
         listed(workspace, name="test-9")
-    with pytest.raises(EvaluationNotFound):
-        shown(workspace, 10_000)
+    every = listed(workspace).total
+    assert shown(workspace, every - 1) is not None
+    for number in (every, 10_000):
+        with pytest.raises(EvaluationNotFound):
+            shown(workspace, number)
 
 
 def row(number: int, **known: Any) -> JudgedRow:

@@ -275,6 +275,7 @@ def test_a_fault_of_the_table_is_named_by_its_cell(tmp_path: Path, rows: list[st
     ("truths", "calls", "target"),
     [
         (("Malignant", "benign"), ("malignant", "Benign"), "malignant"),
+        (("benign", "Malignant"), ("Benign", "malignant"), "malignant"),
         (("malignant", "normal"), ("Yes", "no"), "malignant"),
         (("1", "0"), ("ja", "nein"), "1"),
         (("oui", "non"), ("1", "0"), "oui"),
