@@ -270,3 +270,11 @@ def test_an_audit_of_very_many_images_says_that_it_compared_those_of_one_patient
     (told,) = [finding for finding in found.findings if finding.code == "twins.of_one_patient"]
     assert told.severity == "info" and told.params == {"images": found.images, "patients": found.images - 1}
     assert "twins.of_one_patient" not in codes(run(tmp_path, "train"))  # where patients are unknown all are compared
+
+
+def test_how_far_an_audit_is_rises_from_looking_to_comparing(tmp_path: Path) -> None:
+    for first, name in ((0, "benign"), (100, "malignant")):
+        write(tmp_path / "train" / name, first, 4)
+    shares: list[float] = []
+    run(tmp_path, "train", progress=shares.append, threads=1)
+    assert shares == sorted(shares) and 0.6 < shares[0] < shares[-1] <= 1  # of so few, looking tells nothing
