@@ -86,6 +86,8 @@
     if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = value === true;
     else if (field.kind !== "boolean") {
       const text = BreastAI.settings.shown(field, value);
+      // Of a network of timm's, or a value of another version, the list has none: it is shown, and stays.
+      if (control instanceof HTMLSelectElement && ![...control.options].some((option) => option.value === text)) control.append(make("option", { text: valueText(field, value), attributes: { value: text } }));
       if (control.value !== text) control.value = text;
     }
   }

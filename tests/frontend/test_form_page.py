@@ -129,6 +129,17 @@ def test_without_a_configuration_the_preset_that_suits_the_images_is_proposed_un
     expect(page.locator("#preset")).to_have_value("")
 
 
+def test_a_network_that_is_in_no_list_is_shown_and_stays(open_page: OpenPage, stage: Any) -> None:
+    config = stage.workspace.config_file
+    config.write_text('{"model": {"architecture": "timm:resnet10t"}}')
+    try:
+        network = open_page().locator("#setting-model-architecture")
+        expect(network).to_have_value('"timm:resnet10t"')
+        expect(network.locator("option:checked")).to_have_text("timm:resnet10t")
+    finally:
+        config.unlink()
+
+
 def test_a_search_is_not_made_of_a_probe_that_was_only_proposed(open_page: OpenPage, stage: Any) -> None:
     if not (stage.workspace.root / "few").exists():
         write_sample_data(stage.workspace.root / "few", per_class=8)
