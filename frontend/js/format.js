@@ -156,5 +156,11 @@
     return reason ? `${bounds}, ${reason}` : bounds;
   }
 
-  BreastAI.format = { NONE, figure, fixed, day, interval, place, integer, number, percent, small, bytes, megabytes, gigabytes, duration, roughly, date, time };
+  /** From how long to how long, in seconds; once where both are told alike. @param {number} low @param {number} high */
+  function between(low, high) {
+    const [from, to] = [low, high].map((seconds) => roughly(seconds).replace("~", ""));
+    return from === to ? from : BreastAI.i18n.t("preflight.time", { low: from, high: to });
+  }
+
+  BreastAI.format = { NONE, figure, fixed, day, interval, place, integer, number, percent, small, bytes, megabytes, gigabytes, duration, roughly, between, date, time };
 })();

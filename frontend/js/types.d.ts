@@ -526,6 +526,7 @@ declare global {
       gigabytes(value: any): string;
       duration(seconds: any): string;
       roughly(seconds: any): string;
+      between(low: number, high: number): string;
       date(iso: string | null | undefined): string;
       time(iso: string | null | undefined): string;
     };

@@ -236,6 +236,12 @@ def test_a_number_in_french_has_a_comma_and_an_unknown_figure_a_dash(run_js: Run
     assert spoken == ["0,813", "—", "—", "50 %", "1 h 2 min", "—"]
 
 
+def test_two_durations_that_are_told_alike_are_told_once(run_js: RunJs) -> None:
+    code = 'BreastAI.i18n.set("en"); output(input.map(([low, high]) => BreastAI.format.between(low, high)));'
+    told = [re.sub(r"\s", " ", text) for text in run_js(code, [[5, 40], [180, 540]])]
+    assert told == ["less than a minute", "3 mins to 9 mins"]
+
+
 def test_the_language_is_the_remembered_one_else_the_browsers_first_known_one(run_js: RunJs) -> None:
     code = """
       const { choose } = BreastAI.i18n;

@@ -10,7 +10,7 @@
   /** @param {Wire.PreFlightChecked} found */
   function timeOf({ minutes_low: low, minutes_high: high }) {
     if (low === null || high === null) return t("preflight.time_unknown");
-    return t("preflight.time", { low: format.roughly(low * 60).replace("~", ""), high: format.roughly(high * 60).replace("~", "") });
+    return format.between(low * 60, high * 60);
   }
 
   /** What an audit of these images found, if one was made. @param {State} state @param {Wire.PreFlightChecked} found */
