@@ -41,6 +41,9 @@ def test_an_evaluation_is_read_at_a_glance_and_the_rest_is_folded(open_page: Ope
     expect(page.locator("#evaluation-body")).to_be_hidden()
     bottom = page.evaluate("document.getElementById('evaluation-curves').getBoundingClientRect().bottom + scrollY")
     assert bottom <= 1500
+    page.emulate_media(media="print")
+    assert page.locator("#evaluation-card").evaluate("card => getComputedStyle(card).breakInside") == "auto"
+    page.emulate_media(media="screen")
     page.locator("#evaluation-more > summary").click()
     page.locator("#explorer-card > summary").click()
     page.locator("#evaluation-curves-more > summary").click()
