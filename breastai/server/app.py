@@ -18,6 +18,7 @@ from websockets.http11 import Request, Response
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError
 from breastai.domain.server_settings import ServerSettings
+from breastai.domain.settings_schema import config_schema
 from breastai.server.access.admission import Admission
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.access.connection_rules import (
@@ -170,6 +171,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             public_origin=options.settings.public_url and origin_of(options.settings.public_url),
         )
         await asyncio.to_thread(static_files.write_texts, options.frontend)
+        await asyncio.to_thread(config_schema)  # made once, before a crowd asks for it
         refusals, doorway = RateLimit(), OpenConnections()
         front_door = FrontDoor(
             Admission(access, refusals), services, static_files.static_table(options.frontend), doorway

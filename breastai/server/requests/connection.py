@@ -172,7 +172,7 @@ async def _welcome(services: Services) -> ConnectionEstablished:
         research_use=catalog.RESEARCH_USE,
         catalog=_CATALOG,
         config=config.model_dump(mode="json"),
-        config_schema=await asyncio.to_thread(config_schema),
+        config_schema=config_schema(),
         config_error=problem,
         preset=None if services.workspace.config_file.exists() else "quick",
         token_required=services.token_required,

@@ -226,4 +226,4 @@ async def dismiss_run(services: Services, client: Client, request: DismissRun) -
 @handles(GetConfig)
 async def get_config(services: Services, client: Client, request: GetConfig) -> Event:
     config = await asyncio.to_thread(workspace_config, services.workspace)
-    return ConfigShown(config=config.model_dump(mode="json"), config_schema=await asyncio.to_thread(config_schema))
+    return ConfigShown(config=config.model_dump(mode="json"), config_schema=config_schema())
