@@ -76,7 +76,9 @@ def audit(
             paths, threads, lambda share: progress(0.6 * share), facts_of if cache is None else cache.facts_of
         )
     images: list[_Image] = []
-    broken = [_name(split, item.file) for split, folder in folders.items() for item in folder.skipped]
+    broken = [
+        _name(split, item.file) for split, folder in folders.items() for item in folder.skipped if not item.is_by_hand
+    ]
     for (split, folder, number), name, facts in zip(listed, names, seen, strict=True):
         if isinstance(facts, ImageFacts):
             patient = patients[split][number] if patients is not None else None

@@ -32,9 +32,14 @@ from breastai.clinical.report.report_results import results
 from breastai.clinical.report.report_sources import gather, without_folders
 from breastai.clinical.report.report_summary import limits, main_figures, plain_words, summary
 from breastai.clinical.report.report_texts import finding_text, texts
+from breastai.data.sources.case_table import BY_HAND, Skipped
+from breastai.domain.case_fields import FolderRule
 from breastai.domain.config import parse_config
+from breastai.domain.dataset_description import DatasetDescription, LeftOutFile
 from breastai.domain.records import Finding, ImageUse
+from breastai.domain.text import Text
 from breastai.engine.inference.evaluation_job import own_part
+from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 from tests.clinical.test_report import RUN, made_run
@@ -150,6 +155,8 @@ def test_test_images_of_elsewhere_are_not_in_the_flow_of_the_run(tmp_path: Path)
         (["new"], "val", "other/val", None),
         (["new"], "test", "data/test", "test"),
         (["new"], "test", "kept/test", "test"),
+        (["new"], "test", "described", "test"),
+        (["new"], "val", "described", None),
         (["new"], "test", "other/test", None),
         (["new"], None, "other", None),
     ],
@@ -157,7 +164,8 @@ def test_test_images_of_elsewhere_are_not_in_the_flow_of_the_run(tmp_path: Path)
 def test_a_part_is_the_run_s_own_by_its_images_or_its_place_and_never_by_its_name(
     tmp_path: Path, hashes: list[str], split: str | None, root: str, part: str | None
 ) -> None:
-    known = SimpleNamespace(train_sha256=["t1", "t2"], calibration_sha256=["c1"], val_sha256=["v1"])
+    dataset = SimpleNamespace(root="described")
+    known = SimpleNamespace(train_sha256=["t1", "t2"], calibration_sha256=["c1"], val_sha256=["v1"], dataset=dataset)
     data = SimpleNamespace(train_dir="data/train", test_dir="kept/test")
     manifest = SimpleNamespace(split=known, config=SimpleNamespace(data=data))
     asked = SimpleNamespace(
@@ -357,3 +365,22 @@ def test_test_images_are_counted_by_class_and_unusable_ones_of_the_test_too(judg
     document = judged.model_copy(update={"flow": judged.flow.model_copy(update={"test_skipped": 4})})
     assert re.search(r"Images for testing: 120 \(benign \d+, malignant", words_of(methods(ReportPage(document))))
     assert "counted: 7." in str(answer(document, "missing"))
+
+
+def test_images_left_out_by_hand_are_none_that_could_not_be_used(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "workspace")
+    made_run(workspace, evaluated=False)  # three files of its folders were passed over
+    files = find_checkpoint(workspace, f"{RUN}/best")
+    manifest = json.loads(files.manifest.read_text(encoding="utf-8"))
+    left_out = tuple(LeftOutFile(file=f"{part}/a.png", part=part) for part in ("train", "test"))
+    described = DatasetDescription(
+        name="mine", root="images", fields={"label": FolderRule(folder=1)}, left_out=left_out
+    )
+    manifest["split"]["dataset"] = described.model_dump(mode="json")
+    files.manifest.write_text(json.dumps(manifest), encoding="utf-8")
+    document = gather(workspace, RUN, "en")[0]
+    flow = document.flow
+    assert flow is not None and (flow.skipped, flow.left_out["by_hand"]) == (1, 1)
+    assert flow.found == flow.train_total + flow.val_total + flow.skipped + sum(flow.left_out.values())
+    assert "Left out (by hand, in the description of the data set): 1" in words_of(methods(ReportPage(document)))
+    assert Skipped("a.png", Text(BY_HAND, {"note": ""})).is_by_hand and not Skipped("a.png", "broken").is_by_hand

@@ -245,6 +245,11 @@ def _flow(manifest: Manifest, events: list[Event], record: EvaluationRecord | No
     calibration_total = len(manifest.split.calibration_sha256)
     patients = (loaded[-1].patients_by_part if loaded else None) or {}
     tested = record is not None and _is_own_test(record)
+    described = () if manifest.split.dataset is None else manifest.split.dataset.left_out
+    # The images that a person left out are among the files passed over, those of the test part too.
+    skipped = max(0, skipped - len(described))
+    if by_hand := sum(item.part != "test" for item in described):
+        excluded = {**excluded, "by_hand": by_hand}
     return Flow(
         found=train_total + val_total + calibration_total + skipped + sum(excluded.values()),
         skipped=skipped,
@@ -261,7 +266,7 @@ def _flow(manifest: Manifest, events: list[Event], record: EvaluationRecord | No
         val_patients=patients.get("val"),
         test_patients=record.evidence.patients if record and tested else None,
         test_total=record.evidence.n if record and tested else None,
-        test_skipped=record.skipped if record and tested else None,
+        test_skipped=max(0, record.skipped - len(described)) if record and tested else None,
         corrections=CorrectionCounts() if manifest.split.dataset is None else manifest.split.dataset.corrections(),
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.decoders.array_images import ARRAYS_ENDING, array_names, read_array, row_name
-from breastai.data.sources.case_table import CaseTable, Skipped
+from breastai.data.sources.case_table import BY_HAND, CaseTable, Skipped
 from breastai.data.sources.class_folders import MaskRule
 from breastai.data.sources.labels_table import dataset_name
 from breastai.domain.class_words import split_of
@@ -71,7 +71,7 @@ def read_arrays(
                 skipped.append(Skipped(file, Text("reason.value_without_class", {"value": value})))
                 continue
             if file in left_out:
-                skipped.append(Skipped(file, Text("reason.left_out_by_hand", {"note": left_out[file]})))
+                skipped.append(Skipped(file, Text(BY_HAND, {"note": left_out[file]})))
             elif label is None:
                 skipped.append(Skipped(file, Text("reason.value_left_out", {"value": value})))
             else:

@@ -22,7 +22,13 @@ class Skipped:
     file: str
     reason: Text | str
 
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person left it out, in the description of the data set: nothing is wrong with the file."""
+        return isinstance(self.reason, Text) and self.reason.code == BY_HAND
 
+
+BY_HAND = "reason.left_out_by_hand"
 _LISTED = 5
 _PARTS = {"train": 0, "val": 1, "test": 2}
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from breastai.data.sources.case_table import CaseTable, Skipped, first_reasons
+from breastai.data.sources.case_table import BY_HAND, CaseTable, Skipped, first_reasons
 from breastai.data.sources.class_folders import MaskRule
 from breastai.data.sources.described_tables import (
     DescribedTable,
@@ -179,7 +179,7 @@ def _reader(description: DatasetDescription, root: Path, tables: Sequence[Descri
 def _case(file: str, reader: _Reader) -> _Read | Skipped:
     """Return an image with its class and part, or why it is no case."""
     if file in reader.left_out:
-        return Skipped(file, Text("reason.left_out_by_hand", {"note": reader.left_out[file]}))
+        return Skipped(file, Text(BY_HAND, {"note": reader.left_out[file]}))
     label = reader.relabelled.get(file)
     if label is None:
         found = _label(file, reader)

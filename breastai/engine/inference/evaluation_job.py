@@ -255,7 +255,8 @@ def own_part(asked: LabelledPredictions, workspace: Workspace, split: str | None
     data, root = manifest.config.data, asked.root.resolve()
     learnt = workspace.resolve(data.train_dir).resolve()
     tested = None if data.test_dir is None else workspace.resolve(data.test_dir).resolve()
-    beside = root in (tested, learnt) or root.parent == learnt.parent
+    described = None if manifest.split.dataset is None else workspace.resolve(manifest.split.dataset.root).resolve()
+    beside = root in (tested, learnt, described) or root.parent == learnt.parent
     return split if split == "test" and beside else None
 
 
