@@ -59,6 +59,18 @@ def test_weights_are_found_where_they_are(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert weights_of(usual, resnet) == "here"
 
 
+def test_a_file_of_weights_that_is_not_there_is_told_of_at_its_setting(workspace: Workspace) -> None:
+    write_sample_data(workspace.root / "data", per_class=8, image_size=32)
+    found = told(workspace, weights_file="weights/tower.safetensors")
+    assert found.weights == "none"
+    (advice,) = [text for text in found.advice if text.code == "advice.weights_file"]
+    assert advice.params == {"path": "weights/tower.safetensors", "setting": "model.weights_file"}
+    (workspace.root / "weights").mkdir()
+    (workspace.root / "weights" / "tower.safetensors").touch()
+    found = told(workspace, weights_file="weights/tower.safetensors")
+    assert found.weights == "here" and not [text for text in found.advice if text.code == "advice.weights_file"]
+
+
 def test_weights_of_a_network_of_timm_named_without_a_tag_are_found_under_any(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -35,7 +35,8 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
     training, validation = sum(found.counts["train"].values()), sum(found.counts.get("val", {}).values())
     speeds = past_speeds(workspace, architecture.name, config.data.image_size)
     low, high = minutes_range(config, training, validation, speeds)
-    weights = weights_of(config, architecture)
+    missing = _missing_weights_file(config, workspace)
+    weights = "none" if missing else weights_of(config, architecture)
     yield PreFlightChecked(
         data=config.data.train_dir,
         architecture=architecture.name,
@@ -48,7 +49,7 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
         minutes_high=high,
         memory_gb=past_memory_gb(workspace, architecture.name, config.data.image_size, config.data.batch_size),
         preset=None if workspace.config_file.exists() else proposed_preset(found.images),
-        advice=[*_patient_rules(found), *_advice(architecture, weights, found.counts["train"], high)],
+        advice=[*_patient_rules(found), *missing, *_advice(architecture, weights, found.counts["train"], high)],
     )
 
 
@@ -74,6 +75,14 @@ def weights_of(config: Config, architecture: Architecture) -> Weights:
     if _is_in_hub_folder(architecture.timm_name):
         return "here"
     return "to_fetch" if config.system.download_weights else "none"
+
+
+def _missing_weights_file(config: Config, workspace: Workspace) -> list[Text]:
+    """Return what to say of a file of weights that the run would look for in vain."""
+    name = config.model.weights_file
+    if config.model.pretrained == "none" or name is None or workspace.resolve(name).is_file():
+        return []
+    return [Text("advice.weights_file", {"path": name, "setting": "model.weights_file"})]
 
 
 def _is_installed(architecture: Architecture) -> bool:
