@@ -258,7 +258,7 @@ def test_pruning_asks_first_and_keeps_the_best_weights_and_what_can_be_resumed(
         (["evaluate", "--sample-seed", "-3"], "--sample-seed: expected from 0.", "--sample-seed : attendu"),
         (
             ["plan", "validation", "--prevalence", "0", "--auc", "0.8"],
-            "prevalence: expected a number above 0 to below 1, got 0",
+            "prevalence: expected a number above 0 and below 1, got 0",
             "prevalence : attendu un nombre",
         ),
         (

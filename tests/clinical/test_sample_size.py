@@ -116,11 +116,11 @@ def test_a_plan_is_kept_as_it_is_told(tmp_path: Path) -> None:
 def test_a_need_is_of_whole_cases_patients_and_images(
     cases: float, images: int, expected: tuple[int, int, int]
 ) -> None:
-    need = _need("auc", cases, 1.0, images)
+    need = _need("auc", 0.05, cases, 1.0, images)
     assert (need.cases, need.patients, need.images) == expected
     for none in (float("inf"), 2e8):
         with pytest.raises(PlanImpossible):
-            _need("auc", none, 1.0, images)
+            _need("auc", 0.05, none, 1.0, images)
 
 
 def test_the_least_number_is_two_or_where_the_width_is_reached() -> None:

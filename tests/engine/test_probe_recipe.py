@@ -59,6 +59,7 @@ def test_what_validation_showed_is_what_an_evaluation_shows(
     assert found.figures["auc_roc"].value == pytest.approx(update.metrics["val_auc_roc"], abs=1e-6)
 
 
+@pytest.mark.full  # the export of another recipe is tested each time
 def test_it_is_exported_as_any_other(
     small_config: Callable[..., Config], run_events: Callable[..., list[Event]]
 ) -> None:

@@ -50,7 +50,11 @@ def _equal(one: nn.Module, other: nn.Module) -> bool:
 
 @pytest.mark.parametrize(
     ("architecture", "dtype"),
-    [("efficientnet_b0", "float32"), ("efficientnet_b0", "bfloat16"), ("convnext_tiny", "bfloat16")],
+    [
+        ("efficientnet_b0", "float32"),
+        ("efficientnet_b0", "bfloat16"),
+        pytest.param("convnext_tiny", "bfloat16", marks=pytest.mark.full),
+    ],
 )
 def test_a_tuned_network_learns_the_same_bit_for_bit_when_it_computes_again(architecture: str, dtype: Dtype) -> None:
     kept = _tuned(_model(architecture), dtype)
