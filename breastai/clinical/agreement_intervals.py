@@ -60,12 +60,10 @@ def agreement_intervals(
             continue
         drawn_values = drawn[name]
         low, high = np.quantile(drawn_values[~np.isnan(drawn_values)], tails)
-        if (
-            max(high, value) - min(low, value) < _NOTHING
-        ):  # the kappa of cases of one class is 0 whatever is said of them
-            found[name] = Estimate(value, flag="no_variation")
-            continue
-        found[name] = Estimate(value, min(value, float(low)), max(value, float(high)))
+        low, high = min(value, float(low)), max(value, float(high))
+        # The kappa of cases of one class is 0 whatever is said of them.
+        is_fixed = high - low < _NOTHING
+        found[name] = Estimate(value, flag="no_variation") if is_fixed else Estimate(value, low, high)
     return found
 
 

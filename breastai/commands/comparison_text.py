@@ -12,10 +12,10 @@ from breastai.domain.comparison_record import DecisionComparison, NonInferiority
 from breastai.domain.events import Comparison, ReadersCompared
 from breastai.domain.reader_records import Agreement, MeritAnalysis, ReaderEffect
 from breastai.domain.records import PairedFigure
+from breastai.texts.number_format import LEAST_P
 
 # Of more readers a terminal shows what all of them come to; the record has every two.
 _MOST_AGREEMENTS = 12
-_LEAST_P = 0.001
 
 
 def comparison_lines(event: Comparison) -> Iterator[Text | Table]:
@@ -147,4 +147,4 @@ def _agreement(rows: list[Agreement]) -> Table:
 def _p(value: float | None) -> str:
     if value is None:
         return ""
-    return general(float(f"{value:.2g}")) if value >= _LEAST_P else say("report.p.least")
+    return general(float(f"{value:.2g}")) if value >= LEAST_P else say("report.p.least")

@@ -6,6 +6,9 @@ from babel.numbers import format_percent, get_decimal_symbol
 
 from breastai.texts.renderer import locale
 
+# Below it a p-value is told as that.
+LEAST_P = 0.001
+
 
 @cache
 def decimal_sign(language: str) -> str:

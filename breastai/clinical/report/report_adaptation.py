@@ -59,23 +59,18 @@ def _is_rest(record: EvaluationRecord, adaptation: Adaptation) -> bool:
 
 def made_from(page: ReportPage) -> Paragraph:
     """Return the base of an adapted model and its sample, in two sentences."""
-    adaptation = _adaptation(page)
-    return page.say(
-        f"adapted.made{'_probe' if page.is_probe else ''}.{adaptation.sample.unit}",
-        base=adaptation.checkpoint,
-        site=adaptation.data,
-        **{part: page.count("flow", f"{part}_total") for part in ("train", "val")},
-        **_sizes(page),
-    )
+    key = f"adapted.made{'_probe' if page.is_probe else ''}.{_adaptation(page).sample.unit}"
+    counts = {part: page.count("flow", f"{part}_total") for part in ("train", "val")}
+    return page.say(key, **counts, **_told(page))
 
 
 def sample_steps(page: ReportPage) -> Iterator[Step]:
     """Yield the sample and the images that it left, for the flow of images."""
-    sample = _adaptation(page).sample
-    site = _adaptation(page).data
+    adaptation = _adaptation(page)
+    sample = adaptation.sample
     for key, part in (("sample", ""), ("rest", "rest_")):
         counts, units = page.counts(*_SAMPLE, f"{part}counts"), page.count(*_SAMPLE, f"{part}units")
-        text = page.fill(f"flow.{key}", n=page.count(*_SAMPLE, f"{part}images"), classes=counts, site=site)
+        text = page.fill(f"flow.{key}", n=page.count(*_SAMPLE, f"{part}images"), classes=counts, site=adaptation.data)
         yield Step((*text, *(page.fill("flow.patients", patients=units) if sample.unit == "patient" else ())))
 
 
@@ -85,8 +80,9 @@ def adaptation_blocks(page: ReportPage) -> Iterator[Block]:
         return
     adaptation, origin = _adaptation(page), page.document.adapted.origin
     yield Heading(page.t["adapted"], 3)
-    yield page.say("adapted.base", base=adaptation.checkpoint, sha256=adaptation.sha256[:16], site=adaptation.data)
-    told = [page.fill(f"adapted.sample.{adaptation.sample.unit}", seed=page.count(*_SAMPLE, "seed"), **_sizes(page))]
+    named = _told(page)
+    yield page.say("adapted.base", sha256=adaptation.sha256[:16], **named)
+    told = [page.fill(f"adapted.sample.{adaptation.sample.unit}", seed=page.count(*_SAMPLE, "seed"), **named)]
     if page.document.adapted.earlier_images:
         told.append(page.fill("adapted.earlier", images=page.count("adapted", "earlier_images")))
     layers, prior = (page.count(*_PLACE, name) for name in ("norm_layers", "norm_prior_images"))
@@ -120,13 +116,7 @@ def adapted_limits(page: ReportPage) -> Iterator[Inlines]:
 def adapted_text(page: ReportPage) -> Inlines:
     """Return in a line what an adapted model was made from, for its cards."""
     adaptation = _adaptation(page)
-    return page.fill(
-        f"adapted.card.{adaptation.sample.unit}",
-        base=adaptation.checkpoint,
-        sha256=adaptation.sha256,
-        site=adaptation.data,
-        **_sizes(page),
-    )
+    return page.fill(f"adapted.card.{adaptation.sample.unit}", sha256=adaptation.sha256, **_told(page))
 
 
 def _adaptation(page: ReportPage) -> Adaptation:
@@ -134,6 +124,9 @@ def _adaptation(page: ReportPage) -> Adaptation:
     return page.document.adapted.adaptation
 
 
-def _sizes(page: ReportPage) -> dict[str, Any]:
+def _told(page: ReportPage) -> dict[str, Any]:
+    """Return the base, the site and the sample, as the sentences name them."""
+    adaptation = _adaptation(page)
+    sizes = {name: page.count(*_SAMPLE, name) for name in ("images", "units")}
     counts = page.counts(*_SAMPLE, "counts")
-    return {"images": page.count(*_SAMPLE, "images"), "units": page.count(*_SAMPLE, "units"), "classes": counts}
+    return {"base": adaptation.checkpoint, "site": adaptation.data, "classes": counts, **sizes}

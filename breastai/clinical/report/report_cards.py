@@ -29,7 +29,7 @@ def model_card(page: ReportPage) -> Iterator[Block]:
     yield Table((t["card.field"], t["card.text"]), tuple(_facts(page)), t["card"], widths=(0.25, 0.75))
     yield Heading(t["results"])
     if document.evidence is None:
-        yield Paragraph((t["summary.not_judged" if document.adapted is None else "adapted.not_judged"],), "warning")
+        yield Paragraph((page.not_judged,), "warning")
         yield from validation_figures(page)
     else:
         yield main_figures(page)

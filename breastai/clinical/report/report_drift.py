@@ -19,9 +19,9 @@ from breastai.clinical.report.report_blocks import (
     fill,
 )
 from breastai.clinical.report.report_charts import png, weekly
-from breastai.clinical.report.report_page import LEAST_P
 from breastai.clinical.report.report_texts import texts
 from breastai.texts.catalogue import texts_below
+from breastai.texts.number_format import LEAST_P
 
 # Answers first, then what was asked about.
 _PARTS = {

@@ -7,11 +7,9 @@ from typing import Any
 from breastai.clinical.report.report_blocks import NO_NUMBER, Inline, Inlines, Paragraph, Quantity, at, fill, interval
 from breastai.clinical.report.report_document import Flow, ReportDocument
 from breastai.clinical.report.report_texts import class_label, texts
+from breastai.texts.number_format import LEAST_P
 
 _NAME = re.compile(r"(?P<figure>.+?)(?:@(?P<pool>patient)|@(?P<column>[^=@]+)=(?P<value>.*))?")
-
-# Below it a p-value is told as that.
-LEAST_P = 0.001
 
 # Shares of the width that the columns of a table of figures have: words, value, interval, number of cases.
 FIGURE_WIDTHS = (0.52, 0.14, 0.22, 0.12)
@@ -86,9 +84,14 @@ class ReportPage:
     @property
     def known_limits(self) -> str:
         """What a card says of limits: of figures, or that there are none beyond validation."""
-        if self.document.evidence is None and self.document.adapted is not None:
-            return self.t["adapted.not_judged"]
-        return self.t["card.limits_text" if self.document.evidence is not None else "card.limits_not_judged"]
+        if self.document.evidence is not None:
+            return self.t["card.limits_text"]
+        return self.t["card.limits_not_judged"] if self.document.adapted is None else self.not_judged
+
+    @property
+    def not_judged(self) -> str:
+        """That no images but validation's were judged; an adapted model has not even those."""
+        return self.t["summary.not_judged" if self.document.adapted is None else "adapted.not_judged"]
 
     @property
     def is_probe(self) -> bool:

@@ -27,7 +27,7 @@ def summary(page: ReportPage) -> Iterator[Block]:
     yield Heading(t["summary"])
     yield from _made(page)
     if document.evidence is None or document.evaluation is None:
-        yield Paragraph((t["summary.not_judged" if document.adapted is None else "adapted.not_judged"],), "warning")
+        yield Paragraph((page.not_judged,), "warning")
         yield from limits(page)
         return
     yield page.say(
