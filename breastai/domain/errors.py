@@ -63,10 +63,14 @@ CLASS_FOLDERS_OR_TABLE = Text("reason.read_as_folders")
 
 
 class BreastAIError(Exception):
-    """An error with a code and parameters fit for JSON; `option`: what mends it on the command line, if one does."""
+    """An error with a code and parameters fit for JSON; `option`: what mends it on the command line, if one does.
+
+    `about`: the setting of a run that is at fault, by its path; "" where none is, or where several could be.
+    """
 
     code: ClassVar[str] = "error"
     option: ClassVar[str] = ""
+    about: str = ""
     exit_status: ClassVar[int] = 1
 
     @property
@@ -150,6 +154,7 @@ class ConfigNotWritable(InputError):
 class DataNotFound(InputError):
     code = "data.not_found"
     option = "--data FOLDER"
+    about = "data.train_dir"
     path: str
 
 
@@ -175,6 +180,7 @@ class PathNotFound(InputError):
 @dataclass(eq=False)
 class DataOutsideRoots(InputError):
     code = "data.outside_roots"
+    about = "data.train_dir"
     path: str
 
 
@@ -183,6 +189,7 @@ class NoClassFolders(InputError):
     """`first`: the first files that lie there, each with why it is none; `nearest`: what could be read there instead."""
 
     code = "data.no_class_folders"
+    about = "data.train_dir"
     path: str
     found: Text | str = NOTHING
     first: Sequence[Text | str] = (NOTHING,)
@@ -192,6 +199,7 @@ class NoClassFolders(InputError):
 @dataclass(eq=False)
 class TooFewClasses(InputError):
     code = "data.too_few_classes"
+    about = "data.train_dir"
     path: str
     found: str
 
@@ -201,6 +209,7 @@ class NoImages(InputError):
     """`first`: the first files that were left out, each with its reason."""
 
     code = "data.no_images"
+    about = "data.train_dir"
     path: str
     expected: list[str]
     first: Sequence[Text | str] = (NOTHING,)
@@ -211,6 +220,7 @@ class ClassNotTrained(InputError):
     """The parts that a data set gives leave its training part without a class."""
 
     code = "data.class_not_trained"
+    about = "data.train_dir"
     path: str
     class_names: list[str]
 
@@ -218,6 +228,7 @@ class ClassNotTrained(InputError):
 @dataclass(eq=False)
 class UnreadableClass(InputError):
     code = "data.unreadable_class"
+    about = "data.train_dir"
     path: str
     class_name: str
     skipped: int
@@ -227,6 +238,7 @@ class UnreadableClass(InputError):
 @dataclass(eq=False)
 class TargetClassUnknown(InputError):
     code = "data.target_class_unknown"
+    about = "evaluation.target_class"
     wished: str
     class_names: list[str]
 
@@ -237,6 +249,7 @@ class TargetClassNeeded(InputError):
 
     code = "data.target_class_needed"
     option = '--set "evaluation.target_class={example}"'
+    about = "evaluation.target_class"
     class_names: list[str]
     example: str
 
@@ -247,6 +260,7 @@ class SeveralDiseases(InputError):
 
     code = "data.several_diseases"
     option = '--set "evaluation.target_class={example}"'
+    about = "evaluation.target_class"
     candidates: list[str]
     class_names: list[str]
     example: str
@@ -256,6 +270,7 @@ class SeveralDiseases(InputError):
 class ManyClasses(InputError):
     code = "data.many_classes"
     option = "--set data.accept_classes=true"
+    about = "data.accept_classes"
     path: str
     count: int
     class_names: list[str]
@@ -265,6 +280,7 @@ class ManyClasses(InputError):
 class ClassesAreIdentifiers(InputError):
     code = "data.classes_are_identifiers"
     option = "--set data.accept_classes=true"
+    about = "data.accept_classes"
     path: str
     class_names: list[str]
 
@@ -275,6 +291,7 @@ class ImagesBesideMasks(InputError):
 
     code = "data.images_beside_masks"
     option = "--set data.masks=keep"
+    about = "data.masks"
     path: str
     images: list[str]
     masks: list[str]
@@ -285,6 +302,7 @@ class ImagesBesideMasks(InputError):
 class ClassOfMasks(InputError):
     code = "data.class_of_masks"
     option = "--set data.masks=keep"
+    about = "data.masks"
     path: str
     class_name: str
 
@@ -295,6 +313,7 @@ class PatientsAboveClasses(InputError):
 
     code = "data.patients_above_classes"
     option = "--set evaluation.patient_id='{\"folder\": 1}'"
+    about = "data.train_dir"
     path: str
     patients: int
     example: str
@@ -314,6 +333,7 @@ class SplitFoldersAmbiguous(InputError):
 @dataclass(eq=False)
 class NumClassesMismatch(InputError):
     code = "data.num_classes_mismatch"
+    about = "model.num_classes"
     expected: int
     found: int
     class_names: list[str]
@@ -330,6 +350,7 @@ class LocalSampleUnfit(InputError):
 @dataclass(eq=False)
 class ClassesDiffer(InputError):
     code = "data.classes_differ"
+    about = "data.train_dir"
     path: str
     found: list[str]
     expected: list[str]
@@ -366,6 +387,7 @@ class ImageUnreadable(InputError):
 @dataclass(eq=False)
 class ImageTooSmall(InputError):
     code = "data.image_too_small"
+    about = "data.image_size"
     architecture: str
     minimum: int
     image_size: int
@@ -387,6 +409,7 @@ class NoTruth(InputError):
 @dataclass(eq=False)
 class PatientIdMissing(InputError):
     code = "patient_id.missing"
+    about = "evaluation.patient_id"
     count: int
     example: str
     rule: str
@@ -395,6 +418,7 @@ class PatientIdMissing(InputError):
 @dataclass(eq=False)
 class PatientIdInvalid(InputError):
     code = "patient_id.invalid"
+    about = "evaluation.patient_id"
     reason: Text | str
 
 
@@ -403,6 +427,7 @@ class DecisionUnitUnknown(InputError):
     """`unit`: what decisions were to be of: breast, exam or patient."""
 
     code = "decision_unit.unknown"
+    about = "evaluation.decision_unit"
     unit: str
     reason: Text | str
 
@@ -412,6 +437,7 @@ class SamePatient(InputError):
     """`setting`: a rule that the images offer, or a dash."""
 
     code = "patient_id.same_patient"
+    about = "evaluation.patient_id"
     images: int
     setting: str
 
@@ -426,6 +452,7 @@ class SubgroupsInvalid(InputError):
 @dataclass(eq=False)
 class LabelsInvalid(InputError):
     code = "data.labels_invalid"
+    about = "data.train_dir"
     path: str
     reason: Text | str
 
@@ -435,6 +462,7 @@ class DatasetNotFound(InputError):
     """`known`: the names of the descriptions there are."""
 
     code = "data.dataset_not_found"
+    about = "data.train_dir"
     name: str
     known: list[str]
 
@@ -444,6 +472,7 @@ class DatasetInvalid(InputError):
     """`problems`: one readable line each, as of a configuration."""
 
     code = "data.dataset_invalid"
+    about = "data.train_dir"
     name: str
     problems: Sequence[Text | str]
 
@@ -531,6 +560,7 @@ class ComparisonNotFound(InputError):
 @dataclass(eq=False)
 class SplitInvalid(InputError):
     code = "data.split_invalid"
+    about = "data.split_file"
     path: str
     reason: Text | str
 
@@ -539,6 +569,7 @@ class SplitInvalid(InputError):
 class TwinsFound(InputError):
     code = "data.twins_found"
     option = "--set data.on_leak=group"
+    about = "data.on_leak"
     groups: int
     contradicting: int
     across: int
@@ -551,6 +582,7 @@ class LeaksDoubtful(InputError):
 
     code = "data.leaks_doubtful"
     option = "--set data.on_leak=group"
+    about = "data.on_leak"
     images: int
     alike: int
     groups: int
@@ -564,6 +596,7 @@ class LeaksDoubtful(InputError):
 @dataclass(eq=False)
 class TooFewPatients(InputError):
     code = "data.too_few_patients"
+    about = "data.train_dir"
     class_name: str
     found: int
     needed: int
@@ -583,6 +616,7 @@ class StorePackageMissing(InputError):
 @dataclass(eq=False)
 class StoreUnknown(InputError):
     code = "store.unknown"
+    about = "data.train_dir"
     address: str
     scheme: str
 
@@ -590,12 +624,14 @@ class StoreUnknown(InputError):
 @dataclass(eq=False)
 class StoreNotFound(InputError):
     code = "store.not_found"
+    about = "data.train_dir"
     address: str
 
 
 @dataclass(eq=False)
 class StoreRefused(InputError):
     code = "store.refused"
+    about = "data.train_dir"
     address: str
     reason: Text | str
 
@@ -603,6 +639,7 @@ class StoreRefused(InputError):
 @dataclass(eq=False)
 class StoreUnreachable(InputError):
     code = "store.unreachable"
+    about = "data.train_dir"
     address: str
     reason: Text | str
 
@@ -610,12 +647,14 @@ class StoreUnreachable(InputError):
 @dataclass(eq=False)
 class StoreNotAllowed(InputError):
     code = "store.not_allowed"
+    about = "data.train_dir"
     address: str
 
 
 @dataclass(eq=False)
 class StoreTooLarge(InputError):
     code = "store.too_large"
+    about = "data.train_dir"
     address: str
     needed_gb: float
     limit_gb: float
@@ -624,6 +663,7 @@ class StoreTooLarge(InputError):
 @dataclass(eq=False)
 class StoreNotCopied(InputError):
     code = "store.not_copied"
+    about = "data.train_dir"
     address: str
 
 
@@ -633,6 +673,7 @@ class StoreNotCopied(InputError):
 @dataclass(eq=False)
 class WeightsUnavailable(InputError):
     code = "model.weights_unavailable"
+    about = "model.architecture"
     architecture: str
     reason: Text | str
 
@@ -640,6 +681,7 @@ class WeightsUnavailable(InputError):
 @dataclass(eq=False)
 class WeightsMismatch(InputError):
     code = "model.weights_mismatch"
+    about = "model.weights_file"
     path: str
     architecture: str
     reason: Text | str
@@ -648,6 +690,7 @@ class WeightsMismatch(InputError):
 @dataclass(eq=False)
 class ArchitectureUnknown(InputError):
     code = "model.architecture_unknown"
+    about = "model.architecture"
     name: str
     close: list[str]
 
@@ -655,6 +698,7 @@ class ArchitectureUnknown(InputError):
 @dataclass(eq=False)
 class ImageSizeUnfit(InputError):
     code = "model.image_size_unfit"
+    about = "data.image_size"
     architecture: str
     image_size: int
     native: int
@@ -671,6 +715,7 @@ class WeightsNotFound(InputError):
 @dataclass(eq=False)
 class WeightsInvalid(InputError):
     code = "model.weights_invalid"
+    about = "model.weights_file"
     path: str
     reason: Text | str
 
@@ -678,6 +723,7 @@ class WeightsInvalid(InputError):
 @dataclass(eq=False)
 class DeviceUnavailable(InputError):
     code = "system.device_unavailable"
+    about = "system.device"
     device: str
 
 
@@ -1039,6 +1085,7 @@ class ProcessesDiffer(RunError):
 @dataclass(eq=False)
 class ClusterUnreachable(InputError):
     code = "cluster.unreachable"
+    about = "system.cluster"
     address: str
     reason: Text | str
 
@@ -1046,18 +1093,21 @@ class ClusterUnreachable(InputError):
 @dataclass(eq=False)
 class ClusterNotAllowed(InputError):
     code = "cluster.not_allowed"
+    about = "system.cluster"
     address: str
 
 
 @dataclass(eq=False)
 class TrackerNotAllowed(InputError):
     code = "tracking.not_allowed"
+    about = "tracking.mlflow"
     address: str
 
 
 @dataclass(eq=False)
 class WorkspaceNotShared(InputError):
     code = "cluster.workspace_not_shared"
+    about = "system.cluster"
     node: str
     path: str
 

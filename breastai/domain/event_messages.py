@@ -47,4 +47,11 @@ def decode_any_event(text: str | bytes) -> Event:
 
 def error_event(error: BreastAIError, request_id: str | int | None = None, session_id: str | None = None) -> Error:
     """Return the event that tells a client of `error`."""
-    return Error(code=error.code, message=str(error), params=error.params, request_id=request_id, session_id=session_id)
+    return Error(
+        code=error.code,
+        message=str(error),
+        params=error.params,
+        setting=error.about or None,
+        request_id=request_id,
+        session_id=session_id,
+    )

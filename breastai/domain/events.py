@@ -908,8 +908,8 @@ class PreFlightChecked(Event, ends_job=True):
     validation: int = Field(description="Validation images.")
     patients: int | None = Field(None, description="Null: not known.")
     patient_examples: list[PatientExample] = Field([], description="Some training images of different patients.")
-    weights: Literal["here", "to_fetch", "none"] = Field(
-        description="Whether pretrained weights are on this machine, would be downloaded, or are not to be had."
+    weights: Literal["here", "to_fetch", "missing", "none"] = Field(
+        description="Whether pretrained weights are on this machine, would be downloaded, are not to be had, or not asked for."
     )
     minutes_low: Number = Field(
         None, description="Range of the duration; null where nothing like it was measured here."
@@ -1464,6 +1464,7 @@ class Error(Event, ends_job=True):
     code: str
     message: str
     params: dict[str, Any] = {}
+    setting: str | None = Field(None, description="The setting of a run that it is about, where it is about one.")
 
     @property
     def text(self) -> Text | str:

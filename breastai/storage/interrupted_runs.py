@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from breastai.domain.errors import BreastAIError
+from breastai.domain.errors import BreastAIError, InputError, all_errors
 from breastai.domain.event_messages import encode_event
 from breastai.domain.events import (
     Error,
@@ -18,6 +18,7 @@ from breastai.domain.events import (
     TrainingStopped,
     TrainingUpdate,
 )
+from breastai.domain.text import Text
 from breastai.storage.checkpoints import checkpoint_files, find_checkpoint
 from breastai.storage.journal import last_event, latest_events, mend, read_events
 from breastai.storage.lease import Lease
@@ -36,9 +37,10 @@ CAUSES: Mapping[str, Literal["server_gone", "error", "stopped"]] = MappingProxyT
 def interrupted_runs(workspace: Workspace) -> list[InterruptedRun]:
     """Return the runs that ended before their end and not by their user's wish, the latest first, at most 20.
 
-    One that goes on now is none of them, nor one of a study, which is gone on with as a whole.
+    One that goes on now is none of them, nor one of a study, which is gone on with as a whole, nor one whose settings or
+    images were refused before its first epoch: it would be again.
     """
-    return [run for run in _unfinished(workspace) if run.cause != "stopped"][:MOST_LISTED]
+    return [run for run in _unfinished(workspace) if run.cause != "stopped" and not _was_refused(run)][:MOST_LISTED]
 
 
 def resumable_runs(workspace: Workspace) -> list[InterruptedRun]:
@@ -165,6 +167,12 @@ def _unfinished(workspace: Workspace) -> list[InterruptedRun]:
         if run is not None and study_of(workspace, run_id) is None and Lease(workspace).holder(run_id) is None:
             found.append(run)
     return sorted(found, key=lambda run: _moment(run.time), reverse=True)
+
+
+def _was_refused(run: InterruptedRun) -> bool:
+    """Return whether what the user gave could not be used, which was found before anything was trained."""
+    code = run.reason.code.removeprefix("error.") if isinstance(run.reason, Text) else ""
+    return run.epoch == 0 and issubclass(all_errors().get(code, BreastAIError), InputError)
 
 
 def _moment(time: str | None) -> float:

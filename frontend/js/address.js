@@ -27,6 +27,9 @@
     return `#run/${encodeURIComponent(run)}/${tab}`;
   }
 
+  /** The folder of images on the form that starts a run, beside its settings. */
+  const FOLDER = "folder";
+
   /** A setting on the form that starts a run. @param {string} path */
   function ofSetting(path) {
     return `#training/${path}`;
@@ -43,5 +46,5 @@
     return run === undefined || name === undefined ? null : { run, name };
   }
 
-  BreastAI.address = { VIEWS, placeOf, ofRun, ofSetting, ofEvaluation, ofRecord };
+  BreastAI.address = { VIEWS, FOLDER, placeOf, ofRun, ofSetting, ofEvaluation, ofRecord };
 })();

@@ -164,15 +164,15 @@
      * Send a request; the promise holds its answer, or fails when the answer is an error.
      * @param {string} type
      * @param {Record<string, unknown>} [fields]
-     * @param {{ quiet?: boolean }} [how] quiet: of an error no notice is made
+     * @param {{ quiet?: boolean, form?: boolean }} [how] quiet: of an error no notice is made; form: it is what the form says, where what refuses it is shown
      * @returns {Promise<any>}
      */
-    function request(type, fields = {}, { quiet = false } = {}) {
+    function request(type, fields = {}, { quiet = false, form = false } = {}) {
       if (socket === null || socket.readyState !== WebSocket.OPEN) return Promise.reject(new Error("not connected"));
       requests += 1;
       const id = `${prefix}-${requests}`;
       const answer = new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
-      store.dispatch({ type: "@sent", request: type, request_id: id, quiet });
+      store.dispatch({ type: "@sent", request: type, request_id: id, quiet, form });
       socket.send(JSON.stringify({ type, ...fields, request_id: id }));
       return answer;
     }

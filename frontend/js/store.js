@@ -5,7 +5,7 @@
   const MOST_LOG_LINES = 3000;
   const MOST_NOTICES = 5;
   const { initial, sessionState } = BreastAI.pageState;
-  const { runEvents, studyEvents, resultEvents, dataEvents, fileEvents } = BreastAI;
+  const { runEvents, studyEvents, resultEvents, dataEvents, fileEvents, refusals } = BreastAI;
 
   /**
    * What an event changes in the state, the line of the log it becomes, and whether that line is told in a notice too.
@@ -50,7 +50,7 @@
     }),
     "@sent": (state, action) => {
       const pending = { ...state.pending, [action.request_id]: action.request };
-      const next = { ...state, pending, quiet: action.quiet ? [...state.quiet, action.request_id] : state.quiet };
+      const next = { ...state, pending, quiet: action.quiet ? [...state.quiet, action.request_id] : state.quiet, ...(action.form ? { ofForm: [...state.ofForm, action.request_id], refused: null } : {}) };
       return action.request === "stop_training" && state.session.state !== "idle" ? sessionState(next, "stopping") : next;
     },
     "@failed": (state, action) => withNotice(state, { level: "error", key: action.key, code: action.code, params: action.params, message: action.message }),
@@ -58,7 +58,8 @@
     "@refill": (state) => ({ ...state, run: state.run && { ...state.run, epochs: [], filledTo: 0 } }),
     "@asking": (state, action) => ({ ...state, asking: { models: action.models, count: action.count, answers: [], units: [], notes: [] } }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
-    "@form": (state, action) => ({ ...state, form: { ...state.form, ...action.form } }),
+    // What is changed may have been what was refused.
+    "@form": (state, action) => ({ ...state, refused: null, form: { ...state.form, ...action.form } }),
     "@not_looked": (state, action) => ({ ...state, preFlightFault: action.fault }),
     "@pin": (state, action) => ({ ...state, pinned: action.pinned }),
     "@show": (state, action) => ({ ...state, page: { run: action.run, tab: action.tab, evaluation: action.evaluation } }),
@@ -73,7 +74,9 @@
   function answered(state, event) {
     if (event.request_id === undefined || !Object.hasOwn(state.pending, event.request_id)) return state;
     const { [event.request_id]: _, ...pending } = state.pending;
-    return { ...state, pending, quiet: state.quiet.filter((id) => id !== event.request_id) };
+    const began = event.type === "training_started" && state.ofForm.includes(String(event.request_id));
+    const [quiet, ofForm] = [state.quiet, state.ofForm].map((ids) => ids.filter((id) => id !== event.request_id));
+    return { ...state, pending, quiet, ofForm, formRun: began ? (event.run_id ?? null) : state.formRun };
   }
 
   /**
@@ -99,9 +102,12 @@
       next = { ...next, log: withLine(next.log, { ...content, level, run: event.run_id, seq: event.seq, time: event.time }) };
       // What a job asks stands in the audit's view, with its answers; a run that ends with a question has not failed.
       const isAsked = (event.type === "training_stopped" && event.question != null) || (content.code !== undefined && content.code === state.asked?.code);
-      // That a run failed is said by its error, which stays until it is dismissed.
-      const isSaid = event.type === "training_stopped" && event.reason === "error" && next.notices.some(({ level, sticky }) => level === "error" && sticky);
-      if (!late && !isAsked && !isQuiet && !isSaid && row.notice) next = withNotice(next, content);
+      const isRefused = event.type === "error" && !late && !isAsked && refusals.isOfForm(state, event) && refusals.faultsOf(event).length > 0;
+      if (isRefused) next = { ...next, refused: event };
+      // That a run failed is said by its error, which stays until it is dismissed, or at the setting that was at fault.
+      const isSaid = event.type === "training_stopped" && event.reason === "error" && (next.refused !== null || next.notices.some(({ level, sticky }) => level === "error" && sticky));
+      const isAtFields = isRefused && refusals.isOfSettings(event);
+      if (!late && !isAsked && !isQuiet && !isSaid && !isAtFields && row.notice) next = withNotice(next, content);
     }
     if (late && event.type !== "training_update") return next;
     return row.state === undefined ? next : row.state(next, event);

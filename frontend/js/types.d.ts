@@ -231,12 +231,17 @@ declare global {
     document: Wire.Document | null;
     /** A configuration that the form shall show. */
     offered: Record<string, any> | null;
-    problems: (Wire.Text | string)[];
+    /** What refused the form that was sent last; null once anything on it is changed, or it is sent again. */
+    refused: Wire.Error | null;
+    /** The run that the form began. */
+    formRun: string | null;
     pongMs: number | null;
     /** Requests without an answer yet: id -> type. */
     pending: Record<string, string>;
     /** Those of them of whose errors no notice is made: what the page asked by itself. */
     quiet: string[];
+    /** Those of them that sent the form. */
+    ofForm: string[];
     log: LogLine[];
     notices: Notice[];
     noticeCount: number;
@@ -256,7 +261,7 @@ declare global {
   interface Connection {
     connect(url: string): void;
     disconnect(): void;
-    request(type: string, fields?: Record<string, unknown>, how?: { quiet?: boolean }): Promise<any>;
+    request(type: string, fields?: Record<string, unknown>, how?: { quiet?: boolean; form?: boolean }): Promise<any>;
     retryNow(): void;
   }
 
@@ -518,6 +523,7 @@ declare global {
       place(file: string): string;
       interval(figure: { low: number | null; high: number | null; flag?: Wire.Figure["flag"] }): string;
       integer(value: any): string;
+      large(value: any): string;
       number(value: any, digits?: number): string;
       percent(value: any, digits?: number): string;
       small(value: any): string;
@@ -564,6 +570,7 @@ declare global {
       pinnedEpoch(state: State): Wire.TrainingUpdate | null;
       bestEpoch(epochs: Wire.TrainingUpdate[]): number | null;
       isRunning(state: State, run: Run | null): boolean;
+      isBare(state: State, run: Run): boolean;
       STEPS: string[][];
       sessionState(state: State, to: Session["state"], job?: string | null): State;
       jobEnded(state: State): State;
@@ -574,6 +581,11 @@ declare global {
     resultEvents: { rows: EventRows };
     dataEvents: { rows: EventRows };
     fileEvents: { rows: EventRows };
+    refusals: {
+      faultsOf(error: Wire.Error): [string, Wire.Text | string][];
+      isOfSettings(error: Wire.Error): boolean;
+      isOfForm(state: State, error: Wire.Error): boolean;
+    };
     store: {
       initial(): State;
       reduce(state: State, action: any): State;
@@ -638,7 +650,7 @@ declare global {
       csv(rows: unknown[][]): string;
       rowsOf(lines: Line[], axes: { x: string; y: string }): unknown[][];
     };
-    address: { VIEWS: string[]; placeOf(hash: string): Place; ofRun(run: string, tab?: string): string; ofSetting(path: string): string; ofEvaluation(run: string, name: string): string; ofRecord(path: string | null): Place["evaluation"] };
+    address: { VIEWS: string[]; FOLDER: string; placeOf(hash: string): Place; ofRun(run: string, tab?: string): string; ofSetting(path: string): string; ofEvaluation(run: string, name: string): string; ofRecord(path: string | null): Place["evaluation"] };
     servedFiles: { page(url: string): string; address(state: State, path: string): string; link(state: State, path: string): HTMLAnchorElement; opens(state: State, path: string, text: string, kind?: string): HTMLAnchorElement; askReport(connection: Connection, run_id: string, of?: { evaluation?: string }): void };
     download: { save(name: string, content: Blob): void; saveText(name: string, text: string, type?: string): void };
     charts: {
@@ -690,6 +702,7 @@ declare global {
       ending: { create(): View };
       start: { create(context: Context): View };
       formValues: { create(store: Store): FormValues };
+      refusal: { create(context: Context, values: FormValues): { faults(): Map<string, string>; showFolder(found: Map<string, string>): void } };
       formMemory: {
         create(context: Context, again: () => void): {
           keep(form: Partial<Form>): void;
@@ -715,6 +728,7 @@ declare global {
           follow(page: State["page"]): void;
         };
         link(path: string): HTMLAnchorElement;
+        open(path: string): void;
       };
       settingsFilter: {
         create(drawn: () => DrawnField[], isOpen: (path: string) => boolean): { apply(): void; reveal(field: DrawnField): void };

@@ -600,7 +600,7 @@ declare namespace Wire {
     validation: number;
     patients: number | null;
     patient_examples: PatientExample[];
-    weights: "here" | "to_fetch" | "none";
+    weights: "here" | "to_fetch" | "missing" | "none";
     minutes_low: number | null;
     minutes_high: number | null;
     memory_gb: number | null;
@@ -978,6 +978,7 @@ declare namespace Wire {
     code: string;
     message: string;
     params: Record<string, any>;
+    setting: string | null;
   }
 
   /** How a checkpoint was adapted to a site: from which one, by which sample, and what was changed. */

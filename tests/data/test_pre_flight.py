@@ -51,7 +51,7 @@ def test_weights_are_found_where_they_are(monkeypatch: pytest.MonkeyPatch, tmp_p
     resnet = ARCHITECTURES["resnet50"]
     usual = parse_config({"model": {"architecture": "resnet50"}})
     assert weights_of(usual, resnet) == "to_fetch"
-    assert weights_of(parse_config({"system": {"download_weights": False}}), resnet) == "none"
+    assert weights_of(parse_config({"system": {"download_weights": False}}), resnet) == "missing"
     assert weights_of(parse_config({"model": {"pretrained": "none"}}), resnet) == "none"
     kept = tmp_path / f"models--timm--{resnet.timm_name}" / "snapshots" / "abc" / "model.safetensors"
     kept.parent.mkdir(parents=True)
@@ -62,7 +62,7 @@ def test_weights_are_found_where_they_are(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_file_of_weights_that_is_not_there_is_told_of_at_its_setting(workspace: Workspace) -> None:
     write_sample_data(workspace.root / "data", per_class=8, image_size=32)
     found = told(workspace, weights_file="weights/tower.safetensors")
-    assert found.weights == "none"
+    assert found.weights == "missing"
     (advice,) = [text for text in found.advice if text.code == "advice.weights_file"]
     assert advice.params == {"path": "weights/tower.safetensors", "setting": "model.weights_file"}
     (workspace.root / "weights").mkdir()
@@ -85,11 +85,11 @@ def test_weights_of_a_network_of_timm_named_without_a_tag_are_found_under_any(
 
 
 def test_who_could_begin_with_weights_is_told_so(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "weights_of", lambda config, architecture: "none")
+    monkeypatch.setattr(module, "weights_of", lambda config, architecture: "missing")
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
     write_sample_data(workspace.root / "data", per_class=8)
     codes = [advice.code for advice in told(workspace, architecture="resnet50").advice]
-    assert codes == ["advice.patients", "advice.weights_none", "advice.few"]
+    assert codes == ["advice.patients", "advice.weights_missing", "advice.few"]
 
 
 def test_nothing_measured_gives_no_minutes() -> None:
@@ -114,8 +114,8 @@ def test_an_advice_names_the_setting_that_it_is_about(workspace: Workspace) -> N
     assert advice["advice.patients"]["setting"] == "evaluation.patient_id"
     config = parse_config({"evaluation": {"patient_id": json.loads(str(advice["advice.patients"]["rule"]))}})
     assert config.evaluation.patient_id is not None
-    weights = list(module._advice(ARCHITECTURES["resnet50"], "to_fetch", {"benign": 100}, 500.0))
-    assert {str(advice.params["setting"]) for advice in weights} <= {"model.architecture", "training.epochs"}
+    found = [*module._weights_advice(ARCHITECTURES["resnet50"], "to_fetch"), *module._advice({"benign": 100}, 500.0)]
+    assert {str(advice.params["setting"]) for advice in found} <= {"model.architecture", "training.epochs"}
 
 
 def test_a_preset_is_proposed_where_no_configuration_says_what_is_wanted(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic_core import to_json
 
 from breastai.domain import errors
+from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, all_errors
 from breastai.domain.text import Text, read_param
 
@@ -27,6 +28,12 @@ def sample(kind: type[BreastAIError]) -> BreastAIError:
             name = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
             values[field.name] = _sample_of(str(field.type), name)
     return kind(**values)
+
+
+def test_what_an_error_is_about_is_a_setting() -> None:
+    for kind in all_errors().values():
+        section, _, name = kind.about.partition(".")
+        assert kind.about == "" or hasattr(getattr(Config(), section), name), kind
 
 
 @pytest.mark.parametrize("code", all_errors())

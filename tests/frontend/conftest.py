@@ -28,7 +28,7 @@ CHROMIUM = Path(os.environ.get("BREASTAI_CHROMIUM", "/usr/bin/chromium"))
 WITHIN_MS = 20_000
 # Scripts that need no DOM.
 PURE_SCRIPTS = (
-    "i18n.js", "texts.js", "memory.js", "steps.js", "format.js", "series.js", "address.js", "json_places.js", "store/page_state.js", "store/run_events.js", "store/study_events.js", "store/result_events.js", "store/data_events.js", "store/file_events.js", "store.js", "catalog.js", "settings.js", "actions.js", "views/train/form_values.js",
+    "i18n.js", "texts.js", "memory.js", "steps.js", "format.js", "series.js", "address.js", "json_places.js", "store/page_state.js", "store/refusals.js", "store/run_events.js", "store/study_events.js", "store/result_events.js", "store/data_events.js", "store/file_events.js", "store.js", "catalog.js", "settings.js", "actions.js", "views/train/form_values.js",
 )  # fmt: skip
 
 RunJs = Callable[..., Any]

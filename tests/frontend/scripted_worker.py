@@ -10,7 +10,7 @@ from hashlib import sha256
 from breastai import worker
 from breastai.data.remote import remote_inputs
 from breastai.domain.config import Config, overlay
-from breastai.domain.errors import DiskFull, LeaksDoubtful, TooFewClasses, TwinsFound
+from breastai.domain.errors import DiskFull, LeaksDoubtful, TooFewClasses, TwinsFound, WeightsInvalid
 from breastai.domain.events import (
     AuditDone,
     BatchProgress,
@@ -126,6 +126,8 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
         config=config.model_dump(mode="json"),
     )
     yield ProgressUpdate(stage="preparing", text=Text("progress.reading"))
+    if "unfit_weights" in config.data.train_dir:
+        raise WeightsInvalid(str(config.model.weights_file), Text("reason.holds_code"))
     yield DataLoaded(
         train=dict.fromkeys(names, 40),
         val=dict.fromkeys(names, 10),

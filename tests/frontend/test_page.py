@@ -311,10 +311,13 @@ def test_settings_are_saved_to_config_json_and_read_again(open_page: OpenPage, s
 def test_an_error_is_told_in_the_chosen_language_with_what_to_do(open_page: OpenPage) -> None:
     page = open_page(locale="fr")
     begin(page, folder="one_class")
-    toast = page.locator(".toast.level-error").first
-    expect(toast).to_contain_text("Un seul dossier de classe dans one_class/train (benign)")
+    expect(page.locator("#data-path-fault")).to_contain_text("Un seul dossier de classe dans one_class/train (benign)")
+    expect(page.locator("#run-body .banner.error")).to_contain_text("Un seul dossier de classe")
     expect(action(page, "start_training")).to_be_enabled()
-    toast.get_by_role("button").click()
+    expect(page.locator("#data-path")).to_be_focused()
+    expect(page.locator("#no-epochs")).to_be_visible()
+    expect(page.locator(":is(#tiles, #curves-card, #interrupted):visible")).to_have_count(0)
+    assert page.locator(".toast").count() == 0
 
 
 @pytest.mark.full

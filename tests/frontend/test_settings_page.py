@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
-from .page_steps import OpenPage, violations, wait_until
+from .page_steps import OpenPage, begin, violations, wait_until
 
 # As a file only in make test-all: Chromium begun a moment ago loses at times what such a page has stored.
 WAYS = [pytest.param("file", "fr", marks=pytest.mark.full), ("http", "en")]
@@ -70,6 +70,30 @@ def test_what_is_wrong_leads_to_its_field(open_page: OpenPage) -> None:
         expect(page.locator("#setting-training-ema_decay")).to_be_focused()
         page.locator("#all-settings > summary").click()
         expect(page.locator("#setting-training-ema_decay")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("folder", "when"), [("refused", "by the server"), ("unfit_weights", "by the worker, once it began")]
+)
+def test_a_setting_that_is_refused_at_the_start_is_told_at_its_field(
+    open_page: OpenPage, stage: Any, folder: str, when: str
+) -> None:
+    page = open_page()
+    page.evaluate("location.hash = '#training/model.weights_file'")
+    field = page.locator("#setting-model-weights_file")
+    field.fill("/nowhere/at/all" if folder == "refused" else "weights/mine.pth")
+    page.evaluate("location.hash = '#training/model.architecture'")
+    begin(page, folder=folder)
+    expect(field).to_be_focused()
+    expect(field).to_be_in_viewport()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    told = page.locator("#setting-model-weights_file-fault")
+    expect(told).to_contain_text("/nowhere/at/all" if folder == "refused" else "can't be used as weights")
+    expect(page.locator("#settings-problems li")).to_have_count(1)
+    assert page.locator(".toast").count() == 0
+    expect(page.locator('#start-form [data-action="start_training"]')).to_be_enabled()
+    field.fill("")
+    expect(told).to_have_text("")
 
 
 def test_a_setting_has_an_address_and_is_gone_to_by_its_name(open_page: OpenPage) -> None:

@@ -33,6 +33,7 @@ from breastai.domain.events import (
 from breastai.domain.list_entries import StudyEntry
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.study import Study, StudyMember, TuningState
+from breastai.domain.text import Text
 
 RunJs = Callable[..., Any]
 RUN = "20260301-100000"
@@ -319,11 +320,36 @@ def test_an_answer_ends_the_waiting_of_its_request_alone(run_js: RunJs) -> None:
     assert run_js(FOLD + "output(fold(input));", [*asks, lost])["pending"] == {}
 
 
-def test_the_faults_of_a_configuration_stay_until_a_run_begins(run_js: RunJs) -> None:
-    line = "training.epochs: expected a whole number from 1 to 10000, got -1"
-    refused = Error(code="config.invalid", message="", params={"problems": [line]})
-    assert run_js(FOLD + "output(fold(input).problems);", wire(refused)) == [line]
-    assert run_js(FOLD + "output(fold(input).problems);", wire(refused, *recorded(0))) == []
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_refuses_the_form_stands_at_its_setting_until_something_is_changed(run_js: RunJs, begun: bool) -> None:
+    code = FOLD + "const { refused, notices } = fold(input); output([refused?.setting, notices.length]);"
+    asks = {"type": "@sent", "request": "start_training", "request_id": "1", "form": True}
+    began = TrainingStarted(architecture="a", epochs=9, class_names=["b"], config={}, run_id=RUN, request_id="1", seq=1)
+    error = Error(
+        code="model.weights_invalid", message="no", params={}, setting="model.weights_file", run_id=RUN, seq=2
+    )
+    stopped = TrainingStopped(reason="error", run_id=RUN, seq=3)
+    answers = wire(began, error, stopped) if begun else wire(error.model_copy(update={"request_id": "1"}), stopped)
+    assert run_js(code, [asks, *answers]) == ["model.weights_file", 0]
+    assert run_js(code, [asks, *answers, {"type": "@form", "form": {}}]) == [None, 0]
+    assert run_js(code, [asks, *answers, {**asks, "request_id": "2"}]) == [None, 0]
+    # Whoever did not press is told in a notice; so is what no setting mends, and what comes later.
+    assert run_js(code, answers)[1] == 1
+    assert run_js(code, [asks, *wire(*recorded(1)[:1], update(1, 2), error.model_copy(update={"seq": 9}))])[1] == 1
+
+
+def test_faults_of_a_configuration_stand_at_their_settings_and_others_in_a_notice_too(run_js: RunJs) -> None:
+    code = (
+        FOLD
+        + """
+      const { refused, notices } = fold(input);
+      output([BreastAI.refusals.faultsOf(refused).map(([path]) => path), notices.length]);"""
+    )
+    asks = {"type": "@sent", "request": "save_config", "request_id": "1", "form": True}
+    line = Text("problem.expected", {"name": "training.epochs", "expected": "a number", "got": "-1"})
+    for problems, told in (([line], 0), ([line, "something else"], 1)):
+        error = Error(code="config.invalid", message="", params={"problems": problems}, request_id="1")
+        assert run_js(code, [asks, *wire(error)]) == [["training.epochs"], told]
 
 
 def test_the_log_is_bounded(run_js: RunJs) -> None:

@@ -83,8 +83,10 @@ def test_a_root_that_is_a_link_is_followed_once_at_the_start(workspace, tmp_path
 )
 def test_every_path_of_a_configuration_is_checked(roots, values):
     roots.check_config(parse_config({}))
-    with pytest.raises(DataOutsideRoots):
+    with pytest.raises(DataOutsideRoots) as refused:
         roots.check_config(parse_config(values))
+    section, setting = refused.value.about.split(".")
+    assert setting in values[section]
 
 
 def test_a_cluster_is_used_only_when_the_owner_named_it(workspace):

@@ -17,6 +17,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.study import Study
+from breastai.domain.text import Text
 from breastai.storage.interrupted_runs import (
     describe_stop,
     dismiss,
@@ -167,6 +168,15 @@ def test_the_server_leaves_alone_what_an_error_stopped_or_what_never_completes_a
     write(workspace, "d-slow", STARTED, STARTED, epoch(1), STARTED, STARTED, Log(level="info", message="x"))
     found = {run.run_id: may_auto_resume(workspace, run) for run in interrupted_runs(workspace)}
     assert found == {"a-crash": True, "b-error": False, "c-loop": False, "d-slow": True}
+
+
+def test_a_run_refused_before_its_first_epoch_is_not_offered_it_would_be_refused_again(workspace: Workspace) -> None:
+    refused = TrainingStopped(reason="error", text=Text("error.model.weights_invalid", {"path": "a", "reason": "b"}))
+    full = TrainingStopped(reason="error", text=Text("error.disk.full", {"path": "a"}))
+    for run_id, events in {"a": (refused,), "b": (epoch(1), refused), "c": (full,)}.items():
+        write(workspace, run_id, STARTED, *events)
+    assert {run.run_id for run in interrupted_runs(workspace)} == {"b", "c"}
+    assert {run.run_id for run in resumable_runs(workspace)} == {"a", "b", "c"}
 
 
 def test_a_resumed_run_that_stops_before_another_epoch_still_has_those_before(workspace: Workspace) -> None:

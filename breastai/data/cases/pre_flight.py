@@ -15,7 +15,7 @@ from breastai.domain.text import Text
 from breastai.storage.past_speeds import past_memory_gb, past_speeds
 from breastai.storage.workspace import Workspace
 
-Weights = Literal["here", "to_fetch", "none"]
+Weights = Literal["here", "to_fetch", "missing", "none"]
 # How far a run of other images may take from those measured, and how soon it may stop early.
 _SHORTER, _LONGER = 0.6, 1.5
 # What an image that is only judged takes of one that is learnt from.
@@ -36,7 +36,7 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
     speeds = past_speeds(workspace, architecture.name, config.data.image_size)
     low, high = minutes_range(config, training, validation, speeds)
     missing = _missing_weights_file(config, workspace)
-    weights = "none" if missing else weights_of(config, architecture)
+    weights: Weights = "missing" if missing else weights_of(config, architecture)
     yield PreFlightChecked(
         data=config.data.train_dir,
         architecture=architecture.name,
@@ -49,7 +49,11 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
         minutes_high=high,
         memory_gb=past_memory_gb(workspace, architecture.name, config.data.image_size, config.data.batch_size),
         preset=None if workspace.config_file.exists() else proposed_preset(found.images),
-        advice=[*_patient_rules(found), *missing, *_advice(architecture, weights, found.counts["train"], high)],
+        advice=[
+            *_patient_rules(found),
+            *(missing or _weights_advice(architecture, weights)),
+            *_advice(found.counts["train"], high),
+        ],
     )
 
 
@@ -74,7 +78,7 @@ def weights_of(config: Config, architecture: Architecture) -> Weights:
         return "here"
     if _is_in_hub_folder(architecture.timm_name):
         return "here"
-    return "to_fetch" if config.system.download_weights else "none"
+    return "to_fetch" if config.system.download_weights else "missing"
 
 
 def _missing_weights_file(config: Config, workspace: Workspace) -> list[Text]:
@@ -109,10 +113,14 @@ def _patient_rules(found: DataDescribed) -> Iterator[Text]:
             yield Text("advice.patients", {**params, "setting": "evaluation.patient_id"})
 
 
-def _advice(architecture: Architecture, weights: Weights, counts: dict[str, int], high: float | None) -> Iterator[Text]:
+def _weights_advice(architecture: Architecture, weights: Weights) -> Iterator[Text]:
+    """Yield that another network has its weights here, where those of this one are not; of none at all nobody asked."""
     installed = any(map(_is_installed, OFFERED_ARCHITECTURES.values()))
-    if weights != "here" and installed and architecture.package is None:
+    if weights in ("to_fetch", "missing") and installed and architecture.package is None:
         yield Text(f"advice.weights_{weights}", {"architecture": architecture.name, "setting": "model.architecture"})
+
+
+def _advice(counts: dict[str, int], high: float | None) -> Iterator[Text]:
     if high is not None and high > _LONG_MIN:
         yield Text("advice.long", {"setting": "training.epochs"})
     name, fewest = min(counts.items(), key=lambda item: item[1])

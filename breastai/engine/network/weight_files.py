@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from breastai.domain.catalog import Architecture
-from breastai.domain.errors import WeightsInvalid, WeightsMismatch, WeightsUnavailable
+from breastai.domain.errors import PathNotFound, WeightsInvalid, WeightsMismatch
 from breastai.domain.text import Text
 from breastai.domain.weights_record import WeightsDescription
 from breastai.engine.network.feature_map import create_backbone
@@ -22,13 +22,15 @@ from breastai.storage.workspace import Workspace
 _PICKLED = (b"PK\x03\x04", b"\x80")  # a zip, as PyTorch writes them since 1.6, or a plain pickle
 
 
-def read_tensors(path: Path, architecture: Architecture) -> Mapping[str, Any]:
-    """Return what a file of weights holds; raise WeightsUnavailable or WeightsInvalid.
+def read_tensors(path: Path) -> Mapping[str, Any]:
+    """Return what a file of weights holds; raise PathNotFound or WeightsInvalid.
 
     Of a pickle only tensors and plain values are unpacked: anything that could run code is refused.
     """
     if not path.is_file():
-        raise WeightsUnavailable(architecture.name, Text("reason.does_not_exist", {"path": str(path)}))
+        missing = PathNotFound(str(path))
+        missing.about = "model.weights_file"
+        raise missing
     with path.open("rb") as stream:
         start = stream.read(4)
     if not start.startswith(_PICKLED):
@@ -63,10 +65,10 @@ def add_weights(
 ) -> tuple[WeightsDescription, NamedWeights]:
     """Keep the tensors of a file that are a network's, under the network's names, and what is known of them.
 
-    Raises ArchitectureUnknown, WeightsUnavailable, WeightsInvalid, WeightsMismatch, NameInvalid or DiskFull.
+    Raises ArchitectureUnknown, PathNotFound, WeightsInvalid, WeightsMismatch, NameInvalid or DiskFull.
     """
     backbone = create_backbone(architecture)
-    found = fill(backbone, read_tensors(path, architecture), str(path), architecture)
+    found = fill(backbone, read_tensors(path), str(path), architecture)
     values = {key: value.detach().cpu().contiguous().clone() for key, value in backbone.state_dict().items()}
     described = {
         "name": name,

@@ -105,7 +105,7 @@ def _renamed_by_order(values: Mapping[str, Tensor], architecture: Architecture) 
 
 def _from_file(backbone: nn.Module, architecture: Architecture, path: Path) -> Pretrained:
     """Fill a network from a file; where a description lies beside it, only if that is what it was."""
-    content = read_tensors(path, architecture)
+    content = read_tensors(path)
     description = verified_description(path)
     fill(backbone, content, path.name, architecture)
     if description is not None:

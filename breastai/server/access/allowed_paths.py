@@ -9,7 +9,13 @@ from pathlib import Path
 
 from breastai.domain.config import Config, parse_config
 from breastai.domain.data_locations import checked_place, is_remote, lies_below, without_secrets
-from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed, TrackerNotAllowed
+from breastai.domain.errors import (
+    BreastAIError,
+    ClusterNotAllowed,
+    DataOutsideRoots,
+    StoreNotAllowed,
+    TrackerNotAllowed,
+)
 from breastai.domain.jobs import Job
 from breastai.domain.patient_settings import PatientTable
 from breastai.domain.tracking_settings import is_address
@@ -115,8 +121,12 @@ class DataRoots:
 
     def check_config(self, config: Config) -> None:
         """Check every path a configuration has a run use, and the cluster it would run on; raise ClusterNotAllowed."""
-        for path in _paths(config):
-            self.check(path)
+        for setting, path in _paths(config):
+            try:
+                self.check(path)
+            except BreastAIError as error:
+                error.about = setting
+                raise
         if config.system.cluster is not None and config.system.cluster not in self.clusters:
             raise ClusterNotAllowed(config.system.cluster)
 
@@ -127,8 +137,9 @@ class DataRoots:
 
     def check_beyond(self, config: Config) -> None:
         """Check what a recorded configuration would reach beyond this machine; folders are as its user may read them."""
-        for path in filter(is_remote, _paths(config)):
-            self.check(path)
+        for _, path in _paths(config):
+            if is_remote(path):
+                self.check(path)
         if config.system.cluster not in (None, "local", *self.clusters):
             raise ClusterNotAllowed(str(config.system.cluster))
         self._check_tracker(config)
@@ -138,8 +149,8 @@ class DataRoots:
 
         What stands in it may be used after the next start, with nobody connected; what was there already is the owner's.
         """
-        known = {path for each in before for path in _paths(each)}
-        for path in _paths(config):
+        known = {path for each in before for _, path in _paths(each)}
+        for _, path in _paths(config):
             if path not in known:
                 self.check(path)
         if config.system.cluster not in (None, *self.clusters, *(each.system.cluster for each in before)):
@@ -167,17 +178,25 @@ class DataRoots:
             self.check(table)
 
 
-def _paths(config: Config) -> Iterator[str]:
+def _paths(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield what a run of `config` reads or writes, each place after the setting that names it."""
     data = config.data
-    table = _patient_table(config)
-    weights = config.model.weights_file
     tracked = config.tracking.mlflow if _tracker(config) is None else None
     whole = _whole(config)
     if whole is not None and not is_remote(whole):  # a layout that is known is read from the folder above
-        yield whole
-    for path in (data.train_dir, data.val_dir, data.test_dir, weights, data.split_file, table, tracked):
+        yield "data.train_dir", whole
+    named = {
+        "data.train_dir": data.train_dir,
+        "data.val_dir": data.val_dir,
+        "data.test_dir": data.test_dir,
+        "model.weights_file": config.model.weights_file,
+        "data.split_file": data.split_file,
+        "evaluation.patient_id": _patient_table(config),
+        "tracking.mlflow": tracked,
+    }
+    for setting, path in named.items():
         if path is not None:
-            yield path
+            yield setting, path
 
 
 def _whole(config: Config) -> str | None:

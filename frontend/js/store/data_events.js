@@ -27,7 +27,7 @@
       }),
       notice: true,
     },
-    data_described: { state: (state, event) => ({ ...state, described: event, problems: [] }) },
+    data_described: { state: (state, event) => ({ ...state, described: event, refused: null }) },
     pre_flight: { state: (state, event) => ({ ...state, preFlight: event, preFlightFault: null }) },
     images_list: { state: (state, event) => ({ ...state, images: event }) },
     dataset_inspected: { state: (state, event) => ({ ...state, inspected: event, inspecting: null }) },

@@ -100,7 +100,7 @@
       state: (state, event) => ({
         ...state,
         welcome: state.welcome && { ...state.welcome, config: event.config, config_schema: event.config_schema },
-        problems: [],
+        refused: null,
       }),
     },
     config_saved: {
@@ -111,7 +111,7 @@
               ...state,
               welcome: state.welcome && { ...state.welcome, config: event.config, config_error: null, preset: null },
               savedConfigPath: event.path,
-              problems: [],
+              refused: null,
             },
       line: (event) => ({ level: "success", key: "event.config_saved", params: { path: event.path } }),
       notice: true,
@@ -127,10 +127,6 @@
     documents_list: { state: (state, event) => ({ ...state, documents: event.documents }) },
     document: { state: (state, event) => ({ ...state, document: event }) },
     error: {
-      state: (state, event) => {
-        const problems = event.params?.problems;
-        return Array.isArray(problems) ? { ...state, problems } : state;
-      },
       line: (event) => ({ level: "error", code: event.code, params: event.params, message: event.message }),
       notice: true,
     },

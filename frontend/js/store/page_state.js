@@ -63,10 +63,12 @@
       documents: null,
       document: null,
       offered: null,
-      problems: [],
+      refused: null,
+      formRun: null,
       pongMs: null,
       pending: {},
       quiet: [],
+      ofForm: [],
       log: [],
       notices: [],
       noticeCount: 0,
@@ -161,6 +163,11 @@
     return run !== null && state.session.state !== "idle" && state.session.run === run.id;
   }
 
+  /** Whether a run is over that completed no epoch: it has no figures. @param {State} state @param {Run} run */
+  function isBare(state, run) {
+    return run.epochs.length === 0 && run.lastEpoch === 0 && run.outcome !== null && !isRunning(state, run);
+  }
+
   /** @param {State} state @returns {State} */
   function jobEnded(state) {
     return sessionState(state, "idle", null);
@@ -209,5 +216,5 @@
     return next;
   }
 
-  BreastAI.pageState = { STEPS, initial, newRun, inRun, withEpoch, withProgress, sessionState, jobEnded, withSnapshot, shownRun, pinnedEpoch, bestEpoch, isRunning };
+  BreastAI.pageState = { STEPS, initial, newRun, inRun, withEpoch, withProgress, sessionState, jobEnded, withSnapshot, shownRun, pinnedEpoch, bestEpoch, isRunning, isBare };
 })();

@@ -42,7 +42,7 @@
           filledTo: Math.min(filledTo, event.start_epoch - 1),
           lastEpoch: event.start_epoch - 1,
         });
-        const begun = sessionState({ ...next, problems: [] }, state.session.state === "stopping" ? "stopping" : "running");
+        const begun = sessionState({ ...next, refused: null }, state.session.state === "stopping" ? "stopping" : "running");
         return { ...begun, session: { ...begun.session, run: event.run_id ?? null } };
       },
       line: (event) => ({

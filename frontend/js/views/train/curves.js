@@ -5,7 +5,7 @@
   const { byId, fill } = BreastAI.elements;
   const { t, className } = BreastAI.i18n;
   const { format, catalog, charts, series, download } = BreastAI;
-  const { shownRun, pinnedEpoch, bestEpoch } = BreastAI.pageState;
+  const { shownRun, pinnedEpoch, bestEpoch, isBare } = BreastAI.pageState;
   const LONG = 100;
   /** Drawn for each class, when the epochs have them. */
   const BY_CLASS = ["sensitivity", "specificity"];
@@ -148,7 +148,7 @@
       /** @param {State} state */
       render(state) {
         const run = shownRun(state);
-        byId("curves-card").hidden = run === null;
+        byId("curves-card").hidden = run === null || isBare(state, run);
         if (run === null || state.welcome === null) return;
         epochs = run.epochs;
         if (runId !== run.id) {
@@ -188,7 +188,7 @@
         for (const { card } of drawn) card.restyle();
       },
       /** @param {State} state */
-      slice: (state) => [shownRun(state)?.id, shownRun(state)?.epochs, state.welcome, state.pinned],
+      slice: (state) => [shownRun(state)?.id, shownRun(state)?.epochs, shownRun(state)?.outcome, state.session.state, state.welcome, state.pinned],
     };
   }
 

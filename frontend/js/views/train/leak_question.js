@@ -29,7 +29,7 @@
     /** Send a request that may be answered by a question about leaks: then show it. @param {string} request @param {Record<string, any>} wanted */
     async function ask(request, wanted) {
       try {
-        await connection.request(request, wanted);
+        await connection.request(request, wanted, { form: true });
       } catch (error) {
         if (store.state().asked?.code === /** @type {Error} */ (error).message) location.hash = "#audit";
         throw error;

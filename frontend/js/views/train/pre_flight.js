@@ -48,13 +48,14 @@
   /** @param {State} state @param {Wire.PreFlightChecked} found @param {Context} context @returns {Node[]} */
   function bodyOf(state, found, context) {
     const classes = Object.entries(found.classes).flatMap(([each, count], index) => [index ? " · " : "", label(each), ` ${format.integer(count)}`]);
-    const marks = { here: "good", to_fetch: "fair", none: "bad" };
+    const marks = { here: "good", to_fetch: "fair", missing: "bad", none: "bad" };
+    const atFault = found.advice.map((each) => (typeof each === "string" ? "" : String(each.params.setting ?? ""))).find((path) => path.startsWith("model."));
     /** Each with the setting that would mend it, where something is to be mended. @type {[string, Node | string, string, string][]} */
     const rows = [
       ["preflight.images", make("span", {}, ...classes, ` · ${t("preflight.validation", { n: found.validation })}`), "", ""],
       ["preflight.patients", found.patients === null ? t("preflight.patients_unknown") : patientsText(state), found.patients === null ? "fair" : "", "evaluation.patient_id"],
       ["preflight.duplicates_label", duplicatesOf(state, found), "", ""],
-      ["preflight.weights", t(`preflight.weights.${found.weights}`), marks[found.weights], "model.architecture"],
+      ["preflight.weights", t(`preflight.weights.${found.weights}`), marks[found.weights], atFault ?? "model.architecture"],
       ["preflight.duration", timeOf(found), "", ""],
       ["preflight.memory", found.memory_gb === null ? t("preflight.memory_unknown") : t("model.at_most", { memory: format.number(found.memory_gb, 1) }), "", ""],
     ];

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
   const { isRunning } = BreastAI.pageState;
@@ -47,7 +47,8 @@
     }
     if (outcome.type === "training_stopped") {
       const text = BreastAI.i18n.say(BreastAI.store.stoppedText(outcome));
-      return make("p", { class: `banner ${outcome.reason === "error" ? "error" : "warning"}`, text });
+      const why = outcome.text ? make("p", {}, said(outcome.text)) : null;
+      return make("div", { class: `banner ${outcome.reason === "error" ? "error" : "warning"}` }, why, make("p", { text }));
     }
     return make("p", { class: "banner error" }, ...BreastAI.elements.linked(BreastAI.i18n.errorText(outcome)));
   }

@@ -133,9 +133,9 @@
       followed = page;
       if (fields.some(({ path }) => path === page.tab)) showLater();
       const found = drawnOf(page.tab);
-      if (found === undefined) return;
-      filter.reveal(found);
-      const control = /** @type {HTMLElement} */ (found.element.querySelector("input, select"));
+      if (found !== undefined) filter.reveal(found);
+      const control = /** @type {HTMLElement | null | undefined} */ (page.tab === BreastAI.address.FOLDER ? byId("data-path") : found?.element.querySelector("input, select"));
+      if (!control) return;
       control.scrollIntoView({ block: "center" });
       control.focus();
     }
@@ -153,13 +153,24 @@
     };
   }
 
-  /** A setting's name, leading to its field. @param {string} path */
-  function link(path) {
-    const address = BreastAI.address.ofSetting(path);
-    // Pressed again, it leads there again, though the address is the same.
-    const again = () => location.hash === address && dispatchEvent(new HashChangeEvent("hashchange"));
-    return make("a", { text: t(`setting.${path}.label`), attributes: { href: address }, on: { click: again } });
+  /** Lead to a field where the address is its already. @param {string} address */
+  function again(address) {
+    if (location.hash === address) dispatchEvent(new HashChangeEvent("hashchange"));
   }
 
-  BreastAI.views.settingsPanel = { create, link };
+  /** Go to a field of the form. @param {string} path */
+  function open(path) {
+    const address = BreastAI.address.ofSetting(path);
+    again(address);
+    location.hash = address;
+  }
+
+  /** A field's name, leading to it. @param {string} path */
+  function link(path) {
+    const address = BreastAI.address.ofSetting(path);
+    const text = t(path === BreastAI.address.FOLDER ? "start.data_folder" : `setting.${path}.label`);
+    return make("a", { text, attributes: { href: address }, on: { click: () => again(address) } });
+  }
+
+  BreastAI.views.settingsPanel = { create, link, open };
 })();

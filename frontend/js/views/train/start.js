@@ -19,6 +19,7 @@
     const values = BreastAI.views.formValues.create(store);
     const memory = BreastAI.views.formMemory.create(context, changedByUser);
     const leaks = BreastAI.views.leakQuestion.create(context, values);
+    const refusal = BreastAI.views.refusal.create(context, values);
     /** @type {Wire.ConnectionEstablished | null} */
     let drawnFor = null;
     /** @type {(Wire.Text | string)[]} what the server says of it */
@@ -73,13 +74,10 @@
       changedByUser();
     }
 
-    /** Faults the server found, by setting. */
+    /** Faults the server found, by field. */
     function serverFaults() {
-      const found = /** @type {Map<string, string>} */ (new Map());
-      for (const line of [...store.state().problems, ...checked]) {
-        const path = settings.pathOf(line);
-        if (path !== null) found.set(path, BreastAI.i18n.say(line));
-      }
+      const found = refusal.faults();
+      for (const line of checked) found.set(settings.pathOf(line) ?? "", BreastAI.i18n.say(line));
       return found;
     }
 
@@ -87,7 +85,8 @@
       memory.propose();
       const faults = serverFaults();
       panel.show(faults);
-      const paths = new Set(panel.fields().map(({ path }) => path));
+      refusal.showFolder(faults);
+      const paths = new Set([BreastAI.address.FOLDER, ...panel.fields().map(({ path }) => path)]);
       own.showFaults(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")), new Map([...faults, ...values.faults].filter(([path]) => paths.has(path))));
       panel.tell("evaluation.patient_id", BreastAI.views.preFlight.patientsText(store.state()));
       memory.show(folder, preset);
@@ -118,7 +117,7 @@
     }
 
     function describe() {
-      connection.request("describe_data", order()).then((found) => {
+      connection.request("describe_data", order(), { form: true }).then((found) => {
         describedHere = found;
         refresh();
       }, () => {});
@@ -163,10 +162,10 @@
     crossval.addEventListener("click", () => leaks.ask("start_crossval", order()).catch(() => {}));
     queue.addEventListener("click", () => leaks.ask("start_training", { ...order(), queue: true }).catch(() => {}));
     button("describe_data").addEventListener("click", describe);
-    button("estimate_cost").addEventListener("click", () => connection.request("estimate_cost", order()).catch(() => {}));
+    button("estimate_cost").addEventListener("click", () => connection.request("estimate_cost", order(), { form: true }).catch(() => {}));
     button("get_config").addEventListener("click", () => connection.request("get_config").catch(() => {}));
     save.addEventListener("click", () => {
-      connection.request("save_config", { config: values.toSave() }).then(() => { values.clear(); refresh(); }, () => {});
+      connection.request("save_config", { config: values.toSave() }, { form: true }).then(() => { values.clear(); refresh(); }, () => {});
     });
     BreastAI.i18n.onChange(() => {
       drawnFor = null;
@@ -191,7 +190,7 @@
         panel.follow(state.page);
       },
       /** @param {State} state */
-      slice: (state) => [state.welcome, state.page, state.preFlight, state.preFlightFault, state.connection.phase, state.session.state, BreastAI.store.isPending(state, "start_training"), state.problems, state.queue, state.described, state.estimate],
+      slice: (state) => [state.welcome, state.page, state.preFlight, state.preFlightFault, state.connection.phase, state.session.state, BreastAI.store.isPending(state, "start_training"), state.refused, state.queue, state.described, state.estimate],
     };
   }
 

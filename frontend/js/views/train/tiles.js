@@ -5,7 +5,7 @@
   const { byId, make, fill, label } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
-  const { shownRun } = BreastAI.pageState;
+  const { shownRun, isBare } = BreastAI.pageState;
 
   /** @param {string} label @param {string} value @param {string} note @param {string} [kind] */
   function tile(label, value, note, kind = "") {
@@ -38,7 +38,8 @@
       render(state) {
         const run = shownRun(state);
         const tiles = byId("tiles");
-        tiles.hidden = run === null;
+        tiles.hidden = run === null || isBare(state, run);
+        byId("no-epochs").hidden = run === null || !isBare(state, run);
         byId("class-tiles").hidden = run === null || run.epochs.length === 0;
         byId("other-figures").hidden = run === null || run.epochs.length === 0;
         if (run === null) return;
@@ -65,7 +66,7 @@
         fill(byId("other-figures"), ...figures.map(([label, value]) => make("div", {}, make("dt", { text: label }), make("dd", { text: value }))));
       },
       /** @param {State} state */
-      slice: (state) => [shownRun(state)?.id, shownRun(state)?.epochs, shownRun(state)?.started, state.welcome],
+      slice: (state) => [shownRun(state)?.id, shownRun(state)?.epochs, shownRun(state)?.started, shownRun(state)?.outcome, state.session.state, state.welcome],
     };
   }
 
