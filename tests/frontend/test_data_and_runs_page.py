@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 from ..data.test_headers import picture
-from .page_steps import OpenPage, confirm, go, violations
+from .page_steps import OpenPage, confirm, go, trained, violations
 
 WAYS = [("file", "fr"), ("http", "en")]
 STATES = {"en": "Complete", "fr": "Terminé"}
@@ -112,6 +112,17 @@ def test_a_question_about_the_classes_is_answered_by_a_click(open_page: OpenPage
     go(page, "data")
     page.locator('#data-form [data-action="describe_data"]').click()
     expect(page.locator("#data-described")).to_contain_text("Class in question: 1")
+
+
+def test_a_row_of_checkpoints_is_low_at_every_width(open_page: OpenPage) -> None:
+    page = open_page()
+    trained(page)
+    go(page, "checkpoints")
+    rows = page.locator("#checkpoints-list tbody tr")
+    for width in (1440, 1300, 1000, 730):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert rows.first.bounding_box()["height"] < 190, width  # type: ignore[index]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.standard
