@@ -22,6 +22,7 @@ from breastai.commands.format_text import (
     decimals,
     decision,
     duration,
+    large,
     number,
     trade_off,
 )
@@ -150,7 +151,7 @@ class Display:
             device=event.device,
             dtype=event.dtype,
             threads=count_text(event.threads, "thread"),
-            millions=decimals(event.parameters / 1e6, 1),
+            parameters=large(event.parameters),
         )
         about = [] if event.expected_s is None else [say("cli.about", duration=duration(event.expected_s))]
         most = [] if event.peak_memory_gb is None else [say("cli.run.memory", gib=decimals(event.peak_memory_gb, 1))]

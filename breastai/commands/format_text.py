@@ -6,7 +6,7 @@ from typing import Any
 from breastai.commands.language import current_language, say
 from breastai.domain.events import Figure, Prediction, UnitPrediction
 from breastai.domain.records import ReferralTradeOff
-from breastai.texts.number_format import fixed_text, percent_text, short_text
+from breastai.texts.number_format import fixed_text, large_text, percent_text, short_text
 
 
 def number(value: float | None) -> str:
@@ -18,6 +18,11 @@ def number(value: float | None) -> str:
 def decimals(value: float, digits: int) -> str:
     """Return a number with so many decimals."""
     return fixed_text(value, digits, current_language())
+
+
+def large(value: int) -> str:
+    """Return a large number in words: 4.7 million."""
+    return large_text(value, current_language())
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from babel.numbers import format_percent, get_decimal_symbol
+from babel.numbers import format_compact_decimal, format_percent, get_decimal_symbol
 
 from breastai.texts.renderer import locale
 
@@ -29,6 +29,11 @@ def _unsigned_zero(number: str) -> str:
 def short_text(value: float, language: str) -> str:
     """Return a number in as few digits as tell it, at most six."""
     return f"{value:g}".replace(".", decimal_sign(language))
+
+
+def large_text(value: int, language: str) -> str:
+    """Return a large number in words: 4.7 million, 12.3 thousand; one below a thousand as it is."""
+    return str(format_compact_decimal(value, format_type="long", locale=locale(language), fraction_digits=1))
 
 
 def percent_text(share: float, digits: int, language: str) -> str:

@@ -58,6 +58,11 @@
     return format(value, { maximumFractionDigits: digits });
   }
 
+  /** A large number in words: 4.7 million, 12.3 thousand. @param {number | null | undefined} value */
+  function large(value) {
+    return format(value, { notation: "compact", compactDisplay: "long", maximumFractionDigits: 1 });
+  }
+
   /** A fraction of 1 as a percentage. @param {number | null | undefined} value @param {number} [digits] */
   function percent(value, digits = 0) {
     return format(value, { style: "percent", maximumFractionDigits: digits });
@@ -162,5 +167,5 @@
     return from === to ? from : BreastAI.i18n.t("preflight.time", { low: from, high: to });
   }
 
-  BreastAI.format = { NONE, figure, fixed, day, interval, place, integer, number, percent, small, bytes, megabytes, gigabytes, duration, roughly, between, date, time };
+  BreastAI.format = { NONE, figure, fixed, day, interval, place, integer, large, number, percent, small, bytes, megabytes, gigabytes, duration, roughly, between, date, time };
 })();

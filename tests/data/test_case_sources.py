@@ -88,7 +88,7 @@ def test_a_split_whose_labels_have_changed_since_is_refused(base: Path) -> None:
     first, _, third, *_ = said
     file.write_text(json.dumps(said | {first: said[third], third: said[first]}))
     prepared = gather_cases(CONFIG, list_folders(CONFIG, base), base).train.prepared
-    with pytest.raises(SplitInvalid, match="2 of its images are missing or changed"):
+    with pytest.raises(SplitInvalid, match="images missing or changed: 2"):
         check_split(cases.split_file, prepared, None, "split.json")
 
 

@@ -103,7 +103,7 @@ def test_a_split_of_other_images_is_refused(root: Path, gather: Gather) -> None:
     saved = gather().split_file
     write(root / "train" / "benign", ["99"])
     (root / "train" / "benign" / "00.png").unlink()
-    with pytest.raises(SplitInvalid, match="1 of its images are missing or changed, 1 are new"):
+    with pytest.raises(SplitInvalid, match="images missing or changed: 1, new ones: 1"):
         gather(saved=saved)
 
 

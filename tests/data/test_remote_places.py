@@ -352,7 +352,7 @@ def test_the_folder_of_a_split_is_copied_by_whichever_name_it_has_at_its_address
     files = fsspec.filesystem("memory")
     files.mv("/bucket/val", f"/bucket/{name}", recursive=True)
     messages = [event.message for event in copy_inputs(training(workspace), workspace) if isinstance(event, Log)]
-    assert f"6 images were copied from memory://bucket/{name}; 0 were here already." in messages
+    assert f"Images copied from memory://bucket/{name}: 6; here already: 0." in messages
     assert len(scan(copies_of("memory://bucket/val"))) == 6
     bucket("val_data/benign/0.png", PNG)
     with pytest.raises(SplitFoldersAmbiguous, match="memory://bucket holds several folders for val"):

@@ -247,7 +247,7 @@ def test_an_export_that_disagrees_is_refused_and_leaves_nothing(
 
 def test_a_changed_decision_is_a_mismatch_however_small_the_difference() -> None:
     one, other = np.array([[0.500001, 0.499999]]), np.array([[0.499999, 0.500001]])
-    with pytest.raises(ExportMismatch, match="1 decisions changed"):
+    with pytest.raises(ExportMismatch, match="decisions changed: 1"):
         compare(Answer(one), Answer(other))
 
 

@@ -133,9 +133,7 @@ def test_the_worst_errors_of_a_run_are_shown_with_their_pictures(
 ) -> None:
     page = open_asking("file")
     page.locator("[data-action=show_errors]").click()
-    expect(page.locator("#errors-body")).to_contain_text(
-        re.compile(r"\d+ of \d+ images in data/val were answered wrongly")
-    )
+    expect(page.locator("#errors-body")).to_contain_text(re.compile(r"Answered wrongly: \d+ of \d+ images in data/val"))
     wrong = page.locator(".wrong-cases li")
     expect(wrong).not_to_have_count(0)
     expect(wrong.first).to_contain_text(re.compile(r"actual: \w+ \(0\.\d+\)\s*predicted: \w+ \(0\.\d+\)"))

@@ -1,5 +1,6 @@
 """Every text of the page is there in both languages, and says the same with the same parameters."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ from breastai.domain.metric_catalog import CLASS_METRICS, EPOCH_METRICS, METRICS
 from breastai.domain.records import Referral, Reliability
 from breastai.domain.text import Text
 from breastai.texts.catalogue import read_catalogue
+from breastai.texts.number_format import large_text
 from breastai.texts.renderer import render
 
 RunJs = Callable[..., Any]
@@ -234,6 +236,19 @@ def test_a_number_in_french_has_a_comma_and_an_unknown_figure_a_dash(run_js: Run
     """
     spoken = [re.sub(r"\s", " ", text) for text in run_js(code)]
     assert spoken == ["0,813", "—", "—", "50 %", "1 h 2 min", "—"]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", ["873", "12.3 thousand", "4.7 million"]), ("fr", ["873", "12,3 mille", "4,7 millions"])],
+)
+def test_a_small_network_has_thousands_of_parameters_on_the_page_and_on_the_command_line(
+    run_js: RunJs, language: str, told: list[str]
+) -> None:
+    numbers = [873, 12_345, 4_652_000]
+    code = f"BreastAI.i18n.set({json.dumps(language)}); output(input.map(BreastAI.format.large));"
+    assert [re.sub(r"\s", " ", text) for text in run_js(code, numbers)] == told
+    assert [re.sub(r"\s", " ", large_text(number, language)) for number in numbers] == told
 
 
 def test_two_durations_that_are_told_alike_are_told_once(run_js: RunJs) -> None:

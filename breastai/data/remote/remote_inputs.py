@@ -66,7 +66,7 @@ def _copying(address: str, limit_gb: float) -> Generator[Event, None, Mirrored]:
 
 def _told(done: Mirrored) -> Log:
     """Return what was copied, as a warning when something could not be."""
-    message = f"{done.copied} images were copied from {done.address}; {done.here_already} were here already"
+    message = f"Images copied from {done.address}: {done.copied}; here already: {done.here_already}"
     params = {"address": done.address, "copied": done.copied, "here": done.here_already}
     first = done.first_problem
     if first is None:

@@ -32,7 +32,7 @@
     const head = [t("evaluation.figure"), name(found.first), name(found.second), t("comparison.difference"), t("evaluation.interval_head"), t("comparison.p"), t("comparison.adjusted")];
     const verdicts = names.filter((full) => full.startsWith("auc_roc.") && found.class_names.includes(full.slice("auc_roc.".length))).map((full) => verdictOf(found, full));
     return [
-      make("p", {}, name(found.first), " · ", name(found.second), " · ", t("evaluation.on", { n: format.integer(found.n) })),
+      make("p", {}, name(found.first), " · ", name(found.second), " · ", t("evaluation.on", { n: found.n })),
       make("ul", {}, ...verdicts),
       scroller(t("comparison.title"), table({ caption: t("comparison.title"), captionHidden: true, head, rows, numeric: true, class: "stacking" })),
       make("p", { class: "muted", text: t("comparison.how") }),

@@ -4,7 +4,7 @@
 
   const { byId, make, fill, name, said, actionButton } = BreastAI.elements;
   const { t } = BreastAI.i18n;
-  const { format, series, charts } = BreastAI;
+  const { series, charts } = BreastAI;
   const { foldsTable, spreadTable, resultOf } = BreastAI.views.folds;
 
   const CURVES = ["val_auc_roc", "val_loss"];
@@ -84,7 +84,7 @@
         const done = study.members.filter(({ state: now }) => now === "complete").length;
         fill(
           byId("crossval-body"),
-          make("p", {}, name(study.study_id), " · ", t(study.kind === "seeds" ? "seeds.done" : "crossval.done", { done: format.integer(done), folds: format.integer(study.members.length) })),
+          make("p", {}, name(study.study_id), " · ", t(study.kind === "seeds" ? "seeds.done" : "crossval.done", { done, folds: study.members.length })),
           study.message === "" ? null : make("p", { class: "banner error" }, said(study.message)),
           goOn(study),
           foldsTable(study),

@@ -4,7 +4,7 @@
 
   const { byId, make, fill, name, images, said, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
-  const { format, charts } = BreastAI;
+  const { charts } = BreastAI;
 
   /** A matrix of more classes has the width to itself. */
   const MOST_BESIDE = 3;
@@ -60,7 +60,7 @@
     const on = found.patients === null ? "evaluation.on" : "evaluation.on_patients";
     const run = found.checkpoint.includes("/") ? found.checkpoint.split("/")[0] : null;
     const link = run === null ? null : make("a", { text: t("evaluation.of_run"), attributes: { href: BreastAI.address.ofRun(run, "results") } });
-    return make("p", {}, name(found.checkpoint), " · ", images(found), " · ", ...(found.split === null ? [] : [t(`split.${found.split}`), " · "]), t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }), link === null ? "" : " · ", link ?? "");
+    return make("p", {}, name(found.checkpoint), " · ", images(found), " · ", ...(found.split === null ? [] : [t(`split.${found.split}`), " · "]), t(on, { n: found.n, patients: found.patients }), link === null ? "" : " · ", link ?? "");
   }
 
   /** @param {Wire.Evaluation} found @returns {(Node | null)[]} */

@@ -40,7 +40,7 @@
   /** How far a fold's search for settings is, and what it found. @param {Wire.StudyMember} member */
   function searchOf({ tuning, values }) {
     if (tuning === null) return format.NONE;
-    const done = t("crossval.search_done", { done: format.integer(tuning.done), trials: format.integer(tuning.trials), auc: format.figure(tuning.best_auc) });
+    const done = t("crossval.search_done", { done: tuning.done, trials: tuning.trials, auc: format.figure(tuning.best_auc) });
     const found = Object.entries(values);
     if (found.length === 0) return done;
     const { settingName, valueText } = BreastAI.views.trials;

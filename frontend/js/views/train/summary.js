@@ -43,7 +43,7 @@
     const facts = [
       [t("model.architecture"), model.architecture],
       [t("model.weights"), make("span", {}, t(`weights.${model.weights}`), model.weights_detail ? " · " : "", said(model.weights_detail, "muted"))],
-      [t("model.parameters"), t("model.millions", { count: format.number(model.parameters / 1e6, 1) })],
+      [t("model.parameters"), format.large(model.parameters)],
       [t("model.device"), `${model.device} · ${model.dtype}`],
       [t("model.threads"), format.integer(model.threads)],
     ];
