@@ -1,7 +1,8 @@
 """A text in a language: its template with the parameters filled in, by the language's rules for plurals and figures.
 
-A template names a parameter as {name}, or with a format as {name:integer}, {share:percent.1}. What is put in is never a
-template itself, and the words of a value (a class, a file, a tag) stand as they are.
+A template names a parameter as {name}, or with a format as {name:integer}, {share:percent.1}. Words that agree with a
+figure have both forms: {images} image{images?|s} {images?is|are} left. What is put in is never a template itself, and
+the words of a value (a class, a file, a tag) stand as they are.
 """
 
 import re
@@ -20,6 +21,7 @@ from breastai.texts.shown_name import show_name
 
 UNKNOWN = "—"
 _FIELD = re.compile(r"\{(\w+)(?::(\w+)(?:\.(\d))?)?\}")
+_FORMS = re.compile(r"\{(\w+)\?([^{}|]*)\|([^{}|]*)\}")
 
 
 class CodedText(Protocol):
@@ -45,7 +47,21 @@ def fill_template(template: Template, params: Mapping[str, Any], language: str =
         name, form, digits = field.groups()
         return write_value(params[name], language, form, digits) if name in params else field[0]
 
-    return _FIELD.sub(fill, _plural_form(template, params, language))
+    return _FIELD.sub(fill, choose_forms(_plural_form(template, params, language), params, language))
+
+
+def choose_forms(template: str, params: Mapping[str, Any], language: str = ENGLISH) -> str:
+    """Return the template with the form of each {name?one|several} that agrees with its figure, all else as it was.
+
+    Which figures take the first is the language's rule: 0 and 1.5 do in French, not in English. What is no figure takes
+    the second.
+    """
+
+    def choose(forms: re.Match[str]) -> str:
+        name, one, several = forms.groups()
+        return one if _plural_category(params.get(name), language) == "one" else several
+
+    return _FORMS.sub(choose, template)
 
 
 def write_value(value: Any, language: str = ENGLISH, form: str | None = None, digits: str | None = None) -> str:
@@ -81,9 +97,11 @@ def locale(language: str) -> Locale:
 def _plural_form(template: Template, params: Mapping[str, Any], language: str) -> str:
     if isinstance(template, str):
         return template
-    count = params.get(template["plural"])
-    category = locale(language).plural_form(abs(count)) if isinstance(count, int | float) else "other"
-    return template.get(category, template["other"])
+    return template.get(_plural_category(params.get(template["plural"]), language), template["other"])
+
+
+def _plural_category(count: Any, language: str) -> str:
+    return locale(language).plural_form(abs(count)) if isinstance(count, int | float) else "other"
 
 
 def _write_number(value: float, form: str | None, digits: int | None, language: str) -> str:

@@ -79,14 +79,18 @@
     return template(key) !== undefined;
   }
 
-  /** The form of a template for its count, by the language's own rule (in French, 0 is singular). @param {string | Record<string, string>} found @param {Record<string, unknown>} params @returns {string} */
-  function formOf(found, params) {
-    if (typeof found === "string") return found;
-    const count = params[found.plural];
-    if (typeof count !== "number") return found.other;
+  /** The plural category of a count, by the language's own rule (in French, 0 is singular). @param {unknown} count @returns {string} */
+  function categoryOf(count) {
+    if (typeof count !== "number") return "other";
     let rules = pluralRules.get(language);
     if (rules === undefined) pluralRules.set(language, (rules = new Intl.PluralRules(tag())));
-    return found[rules.select(Math.abs(count))] ?? found.other;
+    return rules.select(Math.abs(count));
+  }
+
+  /** The form of a template for its count, and of each {name?one|several} in it. @param {string | Record<string, string>} found @param {Record<string, unknown>} params @returns {string} */
+  function formOf(found, params) {
+    const text = typeof found === "string" ? found : (found[categoryOf(params[found.plural])] ?? found.other);
+    return text.replace(/\{(\w+)\?([^{}|]*)\|([^{}|]*)\}/g, (_whole, name, one, several) => (categoryOf(params[name]) === "one" ? one : several));
   }
 
   /** A text of the server's: a code with parameters. @param {unknown} value @returns {value is Wire.Text} */

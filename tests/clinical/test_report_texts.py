@@ -62,7 +62,7 @@ def test_a_number_is_written_as_its_kind_and_language_have_it(value: Any, kind: 
 
 def test_a_template_is_filled_with_quantities_and_words_and_nothing_empty() -> None:
     number = Quantity(("n",), 3, "integer")
-    assert fill("{n} of {name}: {more}.", n=number, name="x", more=["a", number]) == (
+    assert fill("{n} of {name}: {more}.", "en", n=number, name="x", more=["a", number]) == (
         number,
         " of ",
         "x",
@@ -71,7 +71,9 @@ def test_a_template_is_filled_with_quantities_and_words_and_nothing_empty() -> N
         number,
         ".",
     )
-    assert fill("{q}", q=Quoted("As found.")) == (Quoted("As found."),)
+    words = fill("{n} image{n?|s} {n?est|sont}", "fr", n=Quantity(("n",), 0, "integer"))
+    assert plain(words, "fr") == "0 image est"
+    assert fill("{q}", "en", q=Quoted("As found.")) == (Quoted("As found."),)
     assert plain(("n = ", number, Quoted(" ok")), "en") == "n = 3 ok"
     assert at({"a": [{"b": 4}]}, "a", 0, "b", kind="integer") == Quantity(("a", 0, "b"), 4, "integer")
 
@@ -87,7 +89,12 @@ def test_a_template_is_filled_with_quantities_and_words_and_nothing_empty() -> N
     ],
 )
 def test_an_interval_has_two_bounds_or_one_or_says_why_it_has_none(low: Any, high: Any, flag: Any, said: str) -> None:
-    words = {"interval": "{low} to {high}", "interval.least": "{low} or more", "interval.few": "reason"}
+    words = {
+        "language": "en",
+        "interval": "{low} to {high}",
+        "interval.least": "{low} or more",
+        "interval.few": "reason",
+    }
     found = interval({"x": {"low": low, "high": high, "flag": flag}}, words, "x")
     assert plain(found, "en") == said
 

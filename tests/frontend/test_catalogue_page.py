@@ -25,6 +25,8 @@ TEMPLATES: list[tuple[Any, dict[str, Any]]] = [
     ("{a}", {"a": [{"code": "audit.more", "params": {"count": 0}}]}),
     ({"plural": "n", "one": "{n} image", "other": "{n} images"}, {"n": 0}),
     ({"plural": "n", "one": "{n} image", "other": "{n} images"}, {"n": 1.5}),
+    ("{n} image{n?|s} {n?is|are} left, {m?a|b}", {"n": 0}),
+    ("{n:integer} of {a} image{a?|s}", {"n": 1, "a": "{n?x|y}"}),
 ]
 
 

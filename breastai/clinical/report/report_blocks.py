@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from breastai.texts.number_format import fixed_text, percent_text, short_text
+from breastai.texts.renderer import choose_forms
 
 Kind = Literal["integer", "figure", "percent", "plain", "tenth"]
 NO_NUMBER = "—"
@@ -127,10 +128,11 @@ def at(document: Mapping[str, Any], *path: str | int, kind: Kind = "figure") -> 
     return Quantity(path, value, kind)
 
 
-def fill(template: str, **values: Inline | Sequence[Inline]) -> Inlines:
-    """Return a template's text with {names} replaced by quantities or words."""
+def fill(template: str, language: str, **values: Inline | Sequence[Inline]) -> Inlines:
+    """Return a template's text with {names} replaced by quantities or words, and words in the form of their figure."""
+    figures = {name: value.value for name, value in values.items() if isinstance(value, Quantity)}
     parts: list[Inline] = []
-    for place, piece in enumerate(re.split(r"\{(\w+)\}", template)):
+    for place, piece in enumerate(re.split(r"\{(\w+)\}", choose_forms(template, figures, language))):
         if place % 2 == 0:
             parts += [piece] if piece else []
             continue
@@ -146,7 +148,7 @@ def interval(document: Mapping[str, Any], words: Mapping[str, str], *path: str |
     if low.value is None:
         return (reason or NO_NUMBER,)
     key = "interval.least" if high.value is None else "interval"
-    bounds = fill(words[key], low=low, high=high)
+    bounds = fill(words[key], words["language"], low=low, high=high)
     return (*bounds, f", {reason}") if reason else bounds
 
 

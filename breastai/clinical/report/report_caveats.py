@@ -23,7 +23,7 @@ def patients_at_threshold(
         for name in ("missed", "positives", "flagged", "negatives")
     }
     told = texts[f"plain.by_patient.{pooled.score}"]
-    yield Paragraph(fill(told, name=class_label(pooled.target_class or "", texts), **counts))
+    yield Paragraph(fill(told, document.language, name=class_label(pooled.target_class or "", texts), **counts))
 
 
 def pooling(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Block]:
@@ -33,7 +33,7 @@ def pooling(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[
         return
     counts = {name: at(values, "evidence", "by_patient", name, kind="integer") for name in ("mixed", "patients")}
     key = "pooling.no_target" if pooled.target_class is None else f"pooling.{pooled.score}"
-    yield Paragraph(fill(texts[key], name=class_label(pooled.target_class or "", texts), **counts))
+    yield Paragraph(fill(texts[key], document.language, name=class_label(pooled.target_class or "", texts), **counts))
 
 
 def judged_part(document: ReportDocument) -> str | None:
@@ -79,7 +79,7 @@ def unused_images(values: Mapping[str, Any], texts: Mapping[str, str]) -> Iterat
     if judged.get("uses") is None or any(judged["uses"].values()):
         return
     alike = near_duplicates(values)
-    told = fill(texts["uses.alike"], **alike) if alike else ()
+    told = fill(texts["uses.alike"], texts["language"], **alike) if alike else ()
     yield Paragraph((texts["uses.none"], *told), "caption")
 
 
@@ -103,10 +103,10 @@ def image_uses(values: Mapping[str, Any], texts: Mapping[str, str], *parts: str)
         return  # said once, by unused_images
     if not used:
         listed = ", ".join(texts[f"uses.{part}"] for part in parts)
-        yield Paragraph(fill(texts["uses.none_of"], parts=listed), "caption")
+        yield Paragraph(fill(texts["uses.none_of"], texts["language"], parts=listed), "caption")
     # What was trained on chose no threshold: one count says nothing of parts with other counts.
     for each in sorted({int(uses[part]) for part in used}, reverse=True):
         same = [part for part in used if int(uses[part]) == each]
         n, count = (at(values, *path, kind="integer") for path in (("evidence", "n"), ("evaluation", "uses", same[0])))
         listed = ", ".join(texts[f"uses.{part}"] for part in same)
-        yield Paragraph(fill(texts["uses.some"], count=count, n=n, parts=listed), "warning")
+        yield Paragraph(fill(texts["uses.some"], texts["language"], count=count, n=n, parts=listed), "warning")

@@ -22,6 +22,7 @@ from breastai.clinical.report.report_document import AdaptedModel, Flow, ReportD
 from breastai.clinical.report.report_texts import class_label, initial_weights, monitor_name, translate_sentence
 from breastai.domain.records import Evidence
 from breastai.texts.number_format import percent_text, short_text
+from breastai.texts.renderer import choose_forms
 
 
 def fill_checklists(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, list[dict[str, str | None]]]:
@@ -56,7 +57,7 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
 
 
 def _fill_answer(texts: Mapping[str, str], key: str, **words: Any) -> str:
-    return texts[f"answer.{key}"].format(**words)
+    return choose_forms(texts[f"answer.{key}"], words, texts["language"]).format(**words)
 
 
 def _of_run(
@@ -239,12 +240,12 @@ def _disjoint(document: ReportDocument, texts: Mapping[str, str]) -> str:
         return ", ".join(texts[f"part.{part}"] for part in shared)
 
     if patients:
-        return texts["answer.not_disjoint"].format(patients=max(patients.values()), parts=parts(patients))
+        return _fill_answer(texts, "not_disjoint", patients=max(patients.values()), parts=parts(patients))
     overlap = (document.evaluation or {}).get("overlap")
     if overlap and overlap["train"]["of_patients"]:
-        return texts["answer.not_disjoint_judged"].format(images=overlap["train"]["of_patients"])
+        return _fill_answer(texts, "not_disjoint_judged", images=overlap["train"]["of_patients"])
     kept_together = split["groups"] and split["on_leak"] != "continue"
     unit = texts[f"unit.{'patients' if document.patients else 'twins' if kept_together else 'images'}"]
     if groups:
-        return texts["answer.groups_shared"].format(unit=unit, parts=parts(groups), groups=max(groups.values()))
-    return texts["answer.disjoint"].format(unit=unit)
+        return _fill_answer(texts, "groups_shared", unit=unit, parts=parts(groups), groups=max(groups.values()))
+    return _fill_answer(texts, "disjoint", unit=unit)

@@ -61,15 +61,17 @@ def _seen(found: DriftSummary, document: dict[str, Any], words: dict[str, str]) 
         return
     first, last = found.weeks[0].week, found.weeks[-1].week
     images, left_out = at(document, "images", kind="integer"), at(document, "left_out", kind="integer")
-    yield Paragraph(fill(words["drift.seen"], images=images, first=first, last=last, left_out=left_out))
+    yield Paragraph(
+        fill(words["drift.seen"], words["language"], images=images, first=first, last=last, left_out=left_out)
+    )
     reference = at(document, "reference_images", kind="integer")
-    yield Paragraph(fill(words["drift.reference"], images=reference))
+    yield Paragraph(fill(words["drift.reference"], words["language"], images=reference))
     turns = [week for before, week in zip([None, *found.weeks], found.weeks, strict=False) if _has_new(before, week)]
     models = "; ".join(f"{week.week}: {', '.join(week.models)}" for week in turns)
     if len(turns) > 1 or len(turns[0].models) > 1:
-        yield Paragraph(fill(words["drift.models_changed"], models=models), "warning")
+        yield Paragraph(fill(words["drift.models_changed"], words["language"], models=models), "warning")
     else:
-        yield Paragraph(fill(words["drift.models"], models=", ".join(turns[0].models)))
+        yield Paragraph(fill(words["drift.models"], words["language"], models=", ".join(turns[0].models)))
 
 
 def _has_new(before: Week | None, week: Week) -> bool:
@@ -80,6 +82,7 @@ def _differences(found: DriftSummary, document: dict[str, Any], words: dict[str,
     rows = [
         fill(
             words["differs"],
+            words["language"],
             week=week.week,
             name=words[name],
             difference=at(document, "weeks", number, "values", name, "difference"),
@@ -94,7 +97,7 @@ def _differences(found: DriftSummary, document: dict[str, Any], words: dict[str,
     else:
         compared = any(not week.is_reference for week in found.weeks)
         images = at(document, "reference_images", kind="integer")
-        yield Paragraph(fill(words["drift.none" if compared else "drift.too_early"], images=images))
+        yield Paragraph(fill(words["drift.none" if compared else "drift.too_early"], words["language"], images=images))
 
 
 def _p_value(p: Quantity, words: Mapping[str, str]) -> Quantity | str:

@@ -37,7 +37,7 @@ class ReportPage:
         return at(self.values, *path, kind="integer")
 
     def fill(self, key: str, **values: Any) -> Inlines:
-        return fill(self.t[key], **values)
+        return fill(self.t[key], self.language, **values)
 
     def say(self, key: str, **values: Any) -> Paragraph:
         return Paragraph(self.fill(key, **values))

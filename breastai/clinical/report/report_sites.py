@@ -36,6 +36,7 @@ class _SiteTables:
             yield Paragraph(
                 fill(
                     t["frozen_point"],
+                    self._language,
                     name=class_label(sites.target_class, self._words),
                     threshold=threshold,
                     target=target,
@@ -50,7 +51,9 @@ class _SiteTables:
                 yield from self._local_sample(place)
         for site in sites.sites:
             for note in site.told_notes:
-                told = fill(self._t["note"], site=site.data, text=translate_sentence(note, self._language))
+                told = fill(
+                    self._t["note"], self._language, site=site.data, text=translate_sentence(note, self._language)
+                )
                 yield Paragraph(told, "caption")
         for note in sites.notes:
             yield Paragraph((translate_sentence(note, self._language),), "caption")
@@ -80,7 +83,12 @@ class _SiteTables:
         if found is None or getattr(found, low) is None:
             return ("",)
         path = ("sites", "pooled", name)
-        bounds = fill(self._words["interval"], low=at(self._values, *path, low), high=at(self._values, *path, high))
+        bounds = fill(
+            self._words["interval"],
+            self._language,
+            low=at(self._values, *path, low),
+            high=at(self._values, *path, high),
+        )
         return bounds if value is None else (at(self._values, *path, value), " (", *bounds, ")")
 
     def _drift(self) -> Table:
@@ -98,7 +106,7 @@ class _SiteTables:
                 if site.drift[numbers[name]].difference is not None:
                     change = at(self._values, *path, "difference", "value")
                     bounds = interval(self._values, self._words, *path, "difference")
-                    cell = fill(self._t["drift_change"], site=cell, change=change, interval=bounds)
+                    cell = fill(self._t["drift_change"], self._language, site=cell, change=change, interval=bounds)
                 cells.append(cell)
             modalities: list[Inline] = []
             for modality in site.modalities:
@@ -118,7 +126,7 @@ class _SiteTables:
             for name, field in (("units", "units"), ("positives", "positive_units"), ("rest", "rest_images"))
         }
         unit = self._t[f"sample_unit.{sample.unit}"]
-        yield Paragraph(fill(self._t["sample_report"], site=site.data, unit=unit, **counted))
+        yield Paragraph(fill(self._t["sample_report"], self._language, site=site.data, unit=unit, **counted))
         rows: list[tuple[Inlines, ...]] = []
         for number, point in enumerate(sample.points):
             own = (*path, "points", number)

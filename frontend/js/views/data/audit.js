@@ -48,7 +48,7 @@
 
   /** @param {Wire.AuditDone} audit @returns {(Node | null)[]} */
   function bodyOf(audit) {
-    const summary = make("p", {}, name(audit.data), " · ", t("audit.summary", { images: format.integer(audit.images), groups: format.integer(audit.groups_total) }));
+    const summary = make("p", {}, name(audit.data), " · ", t("audit.summary", { images: audit.images, groups: format.integer(audit.groups_total) }));
     const limits = make("p", { class: "muted", text: t("audit.limits") });
     if (audit.findings.length === 0) return [summary, make("p", { class: "banner success", text: t("audit.clean") }), limits];
     const parts = SEVERITIES.map((severity) => {

@@ -77,7 +77,7 @@
       found.set_aside === null ? t("data.own_validation") : t("data.set_aside", { share: format.percent(found.set_aside) }),
       found.patients === null ? null : plural("data.patients_known", found.patients),
       found.masks > 0 ? plural("data.masks_left_out", found.masks) : null,
-      found.looked_at < found.images ? t("data.looked_at", { looked: format.integer(found.looked_at), images: format.integer(found.images) }) : null,
+      found.looked_at < found.images ? t("data.looked_at", { looked: found.looked_at, images: found.images }) : null,
     ].filter((fact) => fact !== null);
     const warnings = found.warnings.map((warning) => make("li", { text: warningText(warning) }));
     return [

@@ -22,7 +22,7 @@
 
   /** @param {State} state @param {Wire.DoubtsFound} event @param {(doubt: Wire.LabelDoubt) => Node[]} toolsOf @returns {(Node | null)[]} */
   function bodyOf(state, { found, table }, toolsOf) {
-    const counts = t("doubts.counts", { folder: found.dataset ?? found.data, n: format.integer(found.images), likely: format.integer(found.likely), twins: format.integer(found.twins), shown: format.integer(found.doubts.length) });
+    const counts = t("doubts.counts", { folder: found.dataset ?? found.data, n: found.images, likely: found.likely, twins: found.twins, shown: format.integer(found.doubts.length) });
     return [
       make("p", { text: counts }),
       make("p", { class: "muted" }, `${t("doubts.table")} `, name(table), " ", BreastAI.servedFiles.link(state, table)),

@@ -145,7 +145,7 @@
       const read = asking.answers.filter((answer) => answer.picture !== null);
       const same = read.filter(agree).length;
       const progress = t("answers.progress", { n: format.integer(asking.answers.length), total: format.integer(asking.count) });
-      const compared = two && read.length > 0 ? t("answers.agreement", { same: format.integer(same), total: format.integer(read.length), different: format.integer(read.length - same) }) : null;
+      const compared = two && read.length > 0 ? t("answers.agreement", { same, total: format.integer(read.length), different: format.integer(read.length - same) }) : null;
       byId("answers-summary").textContent = [progress, compared].filter((part) => part !== null).join(" ");
       byId("answers-filter").hidden = !two;
       byId("answers-slider").hidden = !asking.answers.some(({ answers }) => answers.some(({ heat_map: map }) => map !== null));

@@ -22,7 +22,7 @@
       button.addEventListener("click", () => evaluate(found.errors_of));
       return [make("p", { text: t("errors.no_evaluation") }), button];
     }
-    const counts = t("errors.counts", { wrong: format.integer(found.wrong), cases: format.integer(found.cases), folder: found.data, shown: format.integer(found.worst.length) });
+    const counts = t("errors.counts", { wrong: found.wrong, cases: found.cases, folder: found.data, shown: found.worst.length });
     const rows = [make("p", { text: counts })];
     if (found.split === "test") rows.push(make("p", { class: "banner warning", text: t("errors.on_test") }));
     return [...rows, make("ul", { class: "thumbnails wrong-cases" }, ...found.worst.map(caseOf))];

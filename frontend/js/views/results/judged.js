@@ -59,7 +59,7 @@
   function pointOf(found) {
     const point = found.operating_point;
     if (point === null) return null;
-    const told = t(point.source === "validation" ? "evaluation.point" : `evaluation.point.${point.source}`, { name: className(point.class_name), missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
+    const told = t(point.source === "validation" ? "evaluation.point" : `evaluation.point.${point.source}`, { name: className(point.class_name), missed: format.integer(point.missed), positives: point.positives, called: format.integer(point.called), negatives: point.negatives, threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
     const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(point.figures).map(([figure, value]) => [t(`metric.${figure}`), value]));
     return make(
       "div",
@@ -86,7 +86,7 @@
     const n = Object.values(found.predictive_values)[0]?.n ?? 0;
     return section(
       caption,
-      make("p", { class: "muted", text: t("evaluation.predictive_help", { name: className(found.operating_point?.class_name ?? ""), n: format.integer(n) }) }),
+      make("p", { class: "muted", text: t("evaluation.predictive_help", { name: className(found.operating_point?.class_name ?? ""), n }) }),
       scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true, class: "stacking" })),
     );
   }
@@ -130,7 +130,7 @@
   function casesOf(found) {
     /** @type {[string, Node | string][]} */
     const facts = found.class_names.map((label) => [className(label), format.integer(found.counts[label] ?? 0)]);
-    for (const [label, count] of Object.entries(found.class_match?.left_out ?? {})) facts.push([label, t("evaluation.left_out", { count: format.integer(count) })]);
+    for (const [label, count] of Object.entries(found.class_match?.left_out ?? {})) facts.push([label, t("evaluation.left_out", { count })]);
     facts.push([t("data.patients"), found.patients === null ? t("evaluation.patients_unknown") : format.integer(found.patients)]);
     if (found.fingerprint !== null) facts.push([t("evaluation.fingerprint"), name(found.fingerprint.slice(0, 16))]);
     if (found.record !== null) facts.push([t("evaluation.record"), name(found.record)]);

@@ -49,7 +49,7 @@
 
   /** @param {Wire.ReaderStudyRecord} study @returns {(Node | null)[]} */
   function bodyOf(study) {
-    const counts = { readers: format.integer(study.readers.length), tests: study.tests.length, n: format.integer(study.cases), positives: format.integer(study.positives), name: className(study.target_class) };
+    const counts = { readers: study.readers.length, tests: study.tests.length, n: study.cases, positives: format.integer(study.positives), name: className(study.target_class) };
     return [
       make("p", {}, name(study.table), " · ", t("readers.head", counts)),
       ...study.analyses.flatMap((each) => meritOf(each, study.model)),

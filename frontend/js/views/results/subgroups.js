@@ -83,7 +83,7 @@
     }
     const figures = [...new Set(found.subgroups.flatMap((each) => Object.keys(each.figures)))];
     const tests = testsIn(found.subgroups);
-    return make("section", {}, heading, make("p", { class: "muted", text: t("subgroups.help", { tests: format.integer(tests) }) }), ...figures.map((figure) => forestOf(found, figure)));
+    return make("section", {}, heading, make("p", { class: "muted", text: t("subgroups.help", { tests }) }), ...figures.map((figure) => forestOf(found, figure)));
   }
 
   /** How many differences were tested; of a column with two values both are one. @param {Subgroup[]} subgroups */

@@ -9,7 +9,7 @@
   /** What the threshold comes to, in a sentence. @param {Wire.JudgedPoint | null} point */
   function pointOf(point) {
     if (point === null) return null;
-    return make("p", { class: "banner", text: t("units.point", { name: className(point.class_name), missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) }) });
+    return make("p", { class: "banner", text: t("units.point", { name: className(point.class_name), missed: point.missed, positives: format.integer(point.positives), called: point.called, negatives: point.negatives, threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) }) });
   }
 
   /** The figures where decisions are of a breast, an exam or a patient; null where they are of images. @param {Wire.Evaluation} found */
@@ -17,7 +17,7 @@
     if ((judged ?? null) === null) return null;
     const { unit, pooling, images, mixed, evidence } = /** @type {Wire.UnitEvidence} */ (judged);
     const units = t(`units.${unit}`);
-    const counts = { n: format.integer(evidence.n), units, images: format.integer(images), patients: format.integer(evidence.patients), pooling: t(`units.pooling.${pooling}`) };
+    const counts = { n: evidence.n, units, images, patients: evidence.patients, pooling: t(`units.pooling.${pooling}`) };
     const title = t("units.matrix", { units });
     return make(
       "section",

@@ -18,7 +18,7 @@
   function bodyOf(plan) {
     const head = ["plan.criterion", "plan.target", "plan.cases", "evaluation.n", "plan.patients"].map((key) => t(key));
     const rows = plan.needs.map((need) => [t(`plan.criterion.${need.criterion}`), targetOf(need), format.integer(need.cases), format.integer(need.images), format.integer(need.patients)]);
-    const needs = { patients: format.integer(plan.patients), images: format.integer(plan.images), positive: format.integer(plan.positive_images) };
+    const needs = { patients: plan.patients, images: plan.images, positive: plan.positive_images };
     return [make("p", {}, make("strong", { text: t("plan.needs", needs) })), scroller(t("plan.title"), table({ caption: t("plan.title"), captionHidden: true, head, rows, numeric: true, class: "stacking" }))];
   }
 

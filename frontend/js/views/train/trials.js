@@ -32,7 +32,7 @@
 
   /** How the search stands, in a sentence. @param {Wire.Study} study @param {Wire.TuningState} tuning */
   function verdictOf(study, tuning) {
-    const figures = { auc: format.figure(tuning.best_auc), before: format.figure(tuning.default_auc), images: format.integer(tuning.val_images) };
+    const figures = { auc: format.figure(tuning.best_auc), before: format.figure(tuning.default_auc), images: tuning.val_images };
     if (tuning.done === 0) return t("tuning.no_trial_yet");
     const better = tuning.best !== null && tuning.best !== study.members[0]?.run_id;
     if (study.state === "complete" && tuning.config_name === null) return t("tuning.none_better", figures);
