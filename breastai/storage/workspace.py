@@ -151,21 +151,22 @@ class Workspace:
 
     def existing_run(self, run_id: str) -> str:
         """Return `run_id`; raise RunNotFound when it has no journal."""
-        if not _NAME.fullmatch(run_id) or not is_own_file(self.logs_dir / run_id / "events.jsonl"):
+        if not self.has_run(run_id):
             raise RunNotFound(run_id, self.runs()[-10:])
         return run_id
 
+    def has_run(self, run_id: str) -> bool:
+        """Return whether there is a journal of that name."""
+        return _NAME.fullmatch(run_id) is not None and is_own_file(self.logs_dir / run_id / "events.jsonl")
+
     def existing_model(self, run_id: str) -> str:
         """Return `run_id` of a run, or of a model without a journal, such as one adapted to a site; raise RunNotFound."""
-        if _NAME.fullmatch(run_id) and is_own_file(self.checkpoints_dir / run_id / "best.json"):
-            return run_id
-        return self.existing_run(run_id)
+        return run_id if self.has_model(run_id) else self.existing_run(run_id)
 
     def has_model(self, run_id: str) -> bool:
-        """Return whether `existing_model` knows it."""
-        with contextlib.suppress(RunNotFound):
-            return self.existing_model(run_id) == run_id
-        return False
+        """Return whether there is a run of that name, or a model without a journal."""
+        own = _NAME.fullmatch(run_id) is not None and is_own_file(self.checkpoints_dir / run_id / "best.json")
+        return own or self.has_run(run_id)
 
 
 def _no_link(folder: Path) -> Path:
