@@ -27,7 +27,7 @@ from breastai.domain.errors import CommandInvalid
 from breastai.domain.records import PairedFigure
 from breastai.domain.text import Text
 from breastai.storage.comparisons import save_comparison
-from breastai.storage.margins import state_margin
+from breastai.storage.margins import MarginStatement, state_margin
 from breastai.storage.workspace import Workspace
 
 Floats = npt.NDArray[np.float64]
@@ -100,7 +100,7 @@ def make_comparison(
         class_names=list(models.class_names),
         figures=figures,
         decisions=decisions,
-        non_inferiority=[_judge_margin(name, margins[name], known[name], *stated[name]) for name in margins],
+        non_inferiority=[_judge_margin(name, margins[name], known[name], stated[name]) for name in margins],
         notes=[*notes, *lacking],
     )
     save_comparison(workspace, record)
@@ -171,8 +171,9 @@ def _adjusted(
     return changed, decisions.model_copy(update={"mcnemar": mcnemar})
 
 
-def _judge_margin(name: str, margin: float, pair: PairedFigure, stated: str, beforehand: bool) -> NonInferiority:
+def _judge_margin(name: str, margin: float, pair: PairedFigure, known: MarginStatement) -> NonInferiority:
     less = name.partition("@")[0] in _LESS_IS_BETTER
     bound = pair.difference.high if less else pair.difference.low
     shown = None if bound is None else bool(bound < margin if less else bound > -margin)
-    return NonInferiority(figure=name, margin=margin, stated=stated, beforehand=beforehand, bound=bound, shown=shown)
+    when = {"stated": known.stated, "beforehand": known.beforehand, "others": known.others}
+    return NonInferiority(figure=name, margin=margin, bound=bound, shown=shown, **when)

@@ -20,9 +20,8 @@ def adaptation_lines(event: ModelAdapted) -> Iterator[Text | Table]:
     units, rest = count_text(sample.units, sample.unit), count_text(sample.rest_units, sample.unit)
     yield Text(say("adapt.sample", units=units, counts=counts_by_name(sample.counts)))
     yield Text(say("adapt.rest", units=rest, counts=counts_by_name(sample.rest_counts)))
-    layers = adaptation.norm_layers
-    kept = "norms_kept" if adaptation.norms_kept else "no_norms"
-    yield Text(say("adapt.norms", count=layers) if layers else say(f"adapt.{kept}"))
+    layers, prior = adaptation.norm_layers, adaptation.norm_prior_images
+    yield Text(say(f"adapted.norms.{adaptation.norms}", layers=layers, prior=prior))
     strength = adaptation.head_strength
     yield Text(say("adapt.head_kept") if strength is None else say("adapt.head_refitted", strength=general(strength)))
     fitted = adaptation.novelty_images

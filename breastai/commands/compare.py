@@ -113,11 +113,14 @@ def compare(
 
 def _state(workspace: "Workspace", margins: dict[str, float]) -> int:
     """Write margins down before anything is compared, and say since when each stands."""
+    from breastai.commands.comparison_text import other_margins
     from breastai.commands.format_text import general
     from breastai.commands.language import say
     from breastai.storage.margins import state_margin
 
     for figure, margin in margins.items():
-        time, _ = state_margin(workspace, figure, margin)
-        typer.echo(say("cli.margin.stated", figure=figure, margin=general(margin), time=time))
+        found = state_margin(workspace, figure, margin)
+        typer.echo(say("cli.margin.stated", figure=figure, margin=general(margin), time=found.stated))
+        for other in other_margins(found.others):
+            typer.echo(other)
     return 0

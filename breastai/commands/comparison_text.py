@@ -1,6 +1,6 @@
 """Comparisons as text for people: of two models, and of readers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -8,9 +8,9 @@ from rich.text import Text
 from breastai.commands.evaluation_text import images_text, plain_table
 from breastai.commands.format_text import decimals, general, interval, number
 from breastai.commands.language import say
-from breastai.domain.comparison_record import DecisionComparison, NonInferiority
+from breastai.domain.comparison_record import DecisionComparison, NonInferiority, StatedMargin
 from breastai.domain.events import Comparison, ReadersCompared
-from breastai.domain.reader_records import Agreement, MeritAnalysis, ReaderEffect
+from breastai.domain.reader_records import ONE_TEST, Agreement, MeritAnalysis, ReaderEffect
 from breastai.domain.records import PairedFigure
 from breastai.texts.number_format import LEAST_P
 
@@ -70,7 +70,13 @@ def _margin_line(judged: NonInferiority) -> str:
     verdict = "undefined" if judged.shown is None else "shown" if judged.shown else "not_shown"
     line = say(f"cli.margin.{verdict}", figure=judged.figure, margin=general(judged.margin), bound=number(judged.bound))
     when = say(f"cli.margin.{'beforehand' if judged.beforehand else 'at_once'}", time=judged.stated)
-    return f"{line} {when}"
+    return " ".join([line, when, *other_margins(judged.others)])
+
+
+def other_margins(others: Sequence[StatedMargin]) -> Iterator[str]:
+    """Yield, of each other margin of a figure that was stated in the workspace, that and when it was."""
+    for each in others:
+        yield say("cli.margin.other", margin=general(each.margin), time=each.stated)
 
 
 def reader_lines(event: ReadersCompared) -> Iterator[Text | Table]:
@@ -95,6 +101,10 @@ def reader_lines(event: ReadersCompared) -> Iterator[Text | Table]:
         yield Text(say("cli.note", text=note))
 
 
+def _test(name: str) -> str:
+    return say("readers.one_test") if name == ONE_TEST else name
+
+
 def _merit(analysis: MeritAnalysis, model: str | None) -> Iterator[Table]:
     title = say(f"cli.readers.{analysis.merit}")
     table = plain_table(title)
@@ -103,7 +113,7 @@ def _merit(analysis: MeritAnalysis, model: str | None) -> Iterator[Table]:
     for heading in ("value", "interval_95"):
         table.add_column(say(f"cli.{heading}"), justify="right")
     for row in analysis.figures:
-        table.add_row(row.reader, row.test, number(row.figure.value), interval(row.figure))
+        table.add_row(row.reader, _test(row.test), number(row.figure.value), interval(row.figure))
     if analysis.model is not None:
         table.add_row(model or "", say("cli.readers.model"), number(analysis.model.value), interval(analysis.model))
     yield table
@@ -114,11 +124,11 @@ def _merit(analysis: MeritAnalysis, model: str | None) -> Iterator[Table]:
         effects.add_column(say(f"cli.{heading}"), justify="right")
     effects.add_column("p", justify="right")
     for mean in analysis.means:
-        _add(effects, say("cli.readers.mean", test=mean.test), mean)
+        _add(effects, say("cli.readers.mean", test=_test(mean.test)), mean)
     for each in analysis.differences:
-        _add(effects, say("cli.readers.difference", first=each.first, second=each.second), each)
+        _add(effects, say("cli.readers.difference", first=_test(each.first), second=_test(each.second)), each)
     for beside in analysis.against_model:
-        _add(effects, say("cli.readers.against", test=beside.test), beside)
+        _add(effects, say("cli.readers.against", test=_test(beside.test)), beside)
     yield effects
 
 
@@ -138,7 +148,7 @@ def _agreement(rows: list[Agreement]) -> Table:
     for row in shown:
         names = ", ".join(row.readers)
         what, of = say(f"cli.readers.{row.measure}"), say(f"cli.readers.of.{row.of}")
-        table.add_row(what, of, row.test, names, number(row.figure.value), interval(row.figure))
+        table.add_row(what, of, _test(row.test), names, number(row.figure.value), interval(row.figure))
     if len(rows) > len(shown):
         table.caption, table.caption_justify = say("cli.readers.more_agreement", count=len(rows) - len(shown)), "left"
     return table

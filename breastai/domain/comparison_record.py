@@ -41,6 +41,13 @@ class DecisionComparison(Stored):
     mcnemar: dict[str, McNemarTest]
 
 
+class StatedMargin(Stored):
+    """A margin of a figure, with the time at which it was first stated in the workspace."""
+
+    margin: float
+    stated: str
+
+
 class NonInferiority(Stored):
     """Whether the first model is worse than the second by less than `margin`, by the bound of the difference's interval."""
 
@@ -48,6 +55,9 @@ class NonInferiority(Stored):
     margin: float
     stated: str = Field(description="When this margin was first stated in this workspace.")
     beforehand: bool = Field(description="Whether that was before this comparison was asked for.")
+    others: list[StatedMargin] = Field(
+        [], description="Other margins of the figure that were stated in this workspace before: which one was meant?"
+    )
     bound: Number = Field(description="The end of the 95 % interval on the side of the margin.")
     shown: bool | None = Field(description="Null where there is no such bound.")
 

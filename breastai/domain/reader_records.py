@@ -13,6 +13,8 @@ Merit = Literal["auc", "sensitivity", "specificity"]
 CovarianceMethod = Literal["delong", "jackknife"]
 # What is random, and so what the result speaks of beyond the study: other readers, other cases, or both.
 AnalysisKind = Literal["readers_and_cases", "cases", "readers"]
+# Stands for the only test of a table without a column for it; whoever shows it says readers.one_test.
+ONE_TEST = "reading"
 
 
 class ReaderComponents(Stored):

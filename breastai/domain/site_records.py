@@ -1,8 +1,8 @@
 """Evidence from several sites: a model judged on the images of each, what they show together, and what a local sample changes."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from breastai.domain.class_match import ClassMatch
 from breastai.domain.records import Figure, Number
@@ -90,8 +90,8 @@ class Adaptation(Stored):
     norm_layers: int = Field(
         description="Layers of batch normalisation whose statistics were moved; weights are as before."
     )
-    norms_kept: bool = Field(
-        False, description="Whether the statistics stayed, since cases of the sample held out were none the better."
+    norms: Literal["moved", "kept", "none"] = Field(
+        description="Kept: moving the statistics was no better on cases of the sample held out. None: there are none."
     )
     norm_prior_images: int = Field(description="As how many images the statistics of training count.")
     head_strength: float | None = Field(
@@ -103,6 +103,15 @@ class Adaptation(Stored):
         description="Images of the sample that a new limit for unlike images rests on; null: too few patients for one.",
     )
     earlier_sha256: list[str] = Field([], description="Of the samples that adapted the checkpoint before, if any did.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _norms_of_earlier(cls, values: Any) -> Any:
+        """Give a record without `norms` what an earlier version said by two other fields."""
+        if isinstance(values, dict) and "norms" not in values:
+            moved, kept = values.get("norm_layers"), values.get("norms_kept")
+            return {**values, "norms": "moved" if moved else "kept" if kept else "none"}
+        return values
 
     @property
     def used_sha256(self) -> set[str]:

@@ -1652,6 +1652,7 @@ declare namespace Wire {
     margin: number;
     stated: string;
     beforehand: boolean;
+    others: StatedMargin[];
     bound: number | null;
     shown: boolean | null;
   }
@@ -2009,6 +2010,12 @@ declare namespace Wire {
     n: number;
     interval_low: number | null;
     interval_high: number | null;
+  }
+
+  /** A margin of a figure, with the time at which it was first stated in the workspace. */
+  interface StatedMargin {
+    margin: number;
+    stated: string;
   }
 
   /** A study as it is on disk and as a page shows it. */

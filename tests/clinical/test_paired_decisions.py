@@ -150,7 +150,11 @@ def test_a_margin_counts_as_stated_beforehand_only_when_it_was(tmp_path: Path) -
     assert judged.shown and not judged.beforehand
     assert of_error.shown and of_error.bound < 0.05  # of an error, less is better
     (again, _) = compared(workspace, one, other, margins=margins).non_inferiority
-    assert again.beforehand and again.stated == judged.stated
+    assert again.beforehand and again.stated == judged.stated and again.others == judged.others == []
+    (wider, _) = compared(workspace, one, other, margins=margins | {"auc_roc.malignant": 0.1}).non_inferiority
+    assert [(each.margin, each.stated) for each in wider.others] == [(0.05, judged.stated)] and not wider.beforehand
+    (again, _) = compared(workspace, one, other, margins=margins).non_inferiority
+    assert again.beforehand and [each.margin for each in again.others] == [0.1]
     (worse, _) = compared(workspace, other, one, margins=margins).non_inferiority
     assert not worse.shown
     with pytest.raises(CommandInvalid, match="beauty"):

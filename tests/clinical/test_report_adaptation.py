@@ -100,7 +100,10 @@ def test_it_says_what_the_model_was_what_adapted_it_and_on_what_it_is_judged(
     assert "on the local sample of the site" in said and "no test set kept apart" not in said
     assert "no external validation" in said and "were not looked for" in said
     told_of = words_of(methods(page))
-    assert "statistics moved towards the sample: 53" in told_of and f"are those of {RUN}, the run" in told_of
+    assert (
+        "Statistics of 53 layers of batch normalisation moved towards the sample;" in told_of
+        and f"are those of {RUN}, the run" in told_of
+    )
     assert "Local sample of the site elsewhere/test, which adapted the model: 34 images" in told_of
     assert "Images for testing" not in told_of
     for cards in (card(page), model_card(page)):

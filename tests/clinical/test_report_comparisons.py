@@ -10,6 +10,7 @@ from breastai.clinical.report.report_blocks import NO_NUMBER, Paragraph, Quantit
 from breastai.clinical.report.report_comparisons import comparisons
 from breastai.clinical.report.report_page import LEAST_P, ReportPage
 from breastai.clinical.report.report_sources import gather
+from breastai.domain.comparison_record import StatedMargin
 from breastai.storage.workspace import Workspace
 from tests.clinical.test_report import NAMES, RUN, draw, made_run
 
@@ -79,13 +80,17 @@ def test_margins_and_thresholds_are_told_as_they_were_judged(pages: dict[bool, R
         verdict = "undefined" if judged.shown is None else "shown" if judged.shown else "not_shown"
         begin = page.t[f"comparisons.margin.{verdict}"].partition("{")[0]
         assert any(text.startswith(begin) and page.figure_name(judged.figure) in text for text in said)
-    assert said.count(page.t["comparisons.at_once"]) + said.count(page.t["comparisons.beforehand"]) == 2
+    assert sum("with this comparison and not before it" in text for text in said) == 2
     assert list(comparisons(ReportPage(page.document.model_copy(update={"comparisons": []})))) == []
-    lost = record.non_inferiority[0].model_copy(update={"shown": None, "bound": None, "beforehand": True})
+    rival = StatedMargin(margin=0.125, stated="2026-11-01T10:02:00+00:00")
+    lost = record.non_inferiority[0].model_copy(
+        update={"shown": None, "bound": None, "beforehand": True, "others": [rival]}
+    )
     changed = record.model_copy(update={"non_inferiority": [lost]})
     other = ReportPage(page.document.model_copy(update={"comparisons": [changed]}))
     told = [plain(block.text, "en") for block in comparisons(other) if isinstance(block, Paragraph)]
-    assert page.t["comparisons.beforehand"] in told
+    (when,) = (text for text in told if "before the comparison" in text)
+    assert "Another margin" in when and "0.125 on 1 November 2026" in when
     assert any(text.startswith(page.t["comparisons.margin.undefined"].partition("{")[0]) for text in told)
 
 

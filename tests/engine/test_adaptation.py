@@ -14,6 +14,7 @@ from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.errors import LocalSampleUnfit
 from breastai.domain.events import Evaluation, ModelAdapted
 from breastai.domain.jobs import AdaptModel, Evaluate
+from breastai.domain.site_records import Adaptation
 from breastai.domain.text import Text
 from breastai.engine.export.exported_graph import metadata
 from breastai.engine.inference import site_adaptation
@@ -108,7 +109,9 @@ def test_statistics_stay_where_moving_them_spoils_what_the_head_has_learnt(
 
     monkeypatch.setattr(site_adaptation, "_move_norms", spoil)
     told = adapted(trained, site, run_id="stayed").adaptation
-    assert told.norm_layers == 0 and told.norms_kept
+    assert told.norm_layers == 0 and told.norms == "kept"
+    earlier = {**told.model_dump(exclude={"norms"}), "norms_kept": True}
+    assert Adaptation.model_validate(earlier).norms == "kept"
     old, new = (load_checkpoint(find_checkpoint(trained, name)) for name in ("run/best", "stayed/best"))
     for one, other in zip(norm_layers(old.model), norm_layers(new.model), strict=True):
         assert one.running_mean is not None and other.running_mean is not None

@@ -9,10 +9,20 @@ from rich.console import Console
 from breastai.commands.crossval_text import crossval_lines
 from breastai.commands.display import Display
 from breastai.commands.language import error_text, set_language
-from breastai.domain.comparison_record import NonInferiority
+from breastai.domain.comparison_record import NonInferiority, StatedMargin
 from breastai.domain.errors import CommandInvalid, DataNotFound, TargetClassNeeded
 from breastai.domain.event_messages import decode_event, encode_event, error_event
-from breastai.domain.events import Comparison, DataLoaded, Error, Event, Log, Prediction, TrainingStarted
+from breastai.domain.events import (
+    Comparison,
+    DataLoaded,
+    Error,
+    Event,
+    Log,
+    Prediction,
+    ReadersCompared,
+    TrainingStarted,
+)
+from breastai.domain.reader_records import ONE_TEST, Agreement, ReaderStudyRecord
 from breastai.domain.records import Figure, PairedFigure
 from breastai.domain.study import CrossvalResult
 from breastai.domain.text import Text
@@ -48,9 +58,18 @@ EVENTS: list[tuple[Event, list[str]]] = [
         Comparison(
             first="a", second="b", n=9, class_names=["x", "y"],
             figures={"auc_roc": PairedFigure(first=0.9, second=0.9, difference=Figure(value=-0.0001, n=9), p_value=0.412, adjusted_p=0.0041)},
-            non_inferiority=[NonInferiority(figure="auc_roc", margin=0.05, stated="2026-12-01T10:47:01+00:00", beforehand=True, bound=-0.01, shown=True)],
+            non_inferiority=[NonInferiority(figure="auc_roc", margin=0.05, stated="2026-12-01T10:47:01+00:00", beforehand=True, bound=-0.01, shown=True, others=[StatedMargin(margin=0.1, stated="2026-12-01T10:40:00+00:00")])],
         ),
-        [" 0,000 ", " 0,41 0,0041", "énoncée le 1er décembre 2026, 10:47 UTC, au préalable"],
+        [" 0,000 ", " 0,41 0,0041", "fixée le 1er décembre 2026, 10:47 UTC, avant la comparaison", "Une autre marge"],
+    ),
+    (
+        ReadersCompared(
+            study=ReaderStudyRecord(
+                notice="", created="", breastai="", comparison_id="c", table="r.csv", target_class="reading", readers=["reading"], tests=[ONE_TEST],
+                cases=1, positives=1, agreement=[Agreement(measure="fleiss", of="calls", test=ONE_TEST, readers=["reading"], figure=Figure(value=0.5, n=9))], analyses=[],
+            )
+        ),
+        ["r.csv : 1 cas, dont 1 « reading » ; 1 lecteur, 1 examen", "réponses lecture reading 0,500"],
     ),
 ]  # fmt: skip
 

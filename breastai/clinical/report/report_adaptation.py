@@ -7,7 +7,7 @@ from typing import Any
 from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inlines, Paragraph, Step
 from breastai.clinical.report.report_document import AdaptedModel
 from breastai.clinical.report.report_page import ReportPage
-from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, FormatTooNew, RunNotFound
+from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, FormatTooNew
 from breastai.domain.records import EvaluationRecord, ImageUse
 from breastai.domain.site_records import Adaptation
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
@@ -28,10 +28,7 @@ def training_run(workspace: Workspace, manifest: Manifest) -> str | None:
             break
         if manifest.sha256 != adaptation.sha256:  # trained on since, or another of the same name
             return None
-    try:
-        return workspace.existing_run(run_id)
-    except RunNotFound:
-        return None
+    return run_id if workspace.has_run(run_id) else None
 
 
 def adapted_model(manifest: Manifest, origin: str | None, record: EvaluationRecord | None) -> AdaptedModel | None:
@@ -86,8 +83,7 @@ def adaptation_blocks(page: ReportPage) -> Iterator[Block]:
     if page.document.adapted.earlier_images:
         told.append(page.fill("adapted.earlier", images=page.count("adapted", "earlier_images")))
     layers, prior = (page.count(*_PLACE, name) for name in ("norm_layers", "norm_prior_images"))
-    key = "norms" if adaptation.norm_layers else "norms_kept" if adaptation.norms_kept else "no_norms"
-    told.append(page.fill(f"adapted.{key}", layers=layers, prior=prior))
+    told.append(page.fill(f"adapted.norms.{adaptation.norms}", layers=layers, prior=prior))
     strength = page.at(*_PLACE, "head_strength", kind="plain")
     told.append(
         page.fill("adapted.head_kept" if adaptation.head_strength is None else "adapted.head", strength=strength)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_texts import translate_sentence
+from breastai.domain.comparison_record import NonInferiority
+from breastai.texts.renderer import write_value
 
 
 def comparisons(page: ReportPage) -> Iterator[Block]:
@@ -35,9 +37,22 @@ def comparisons(page: ReportPage) -> Iterator[Block]:
                 margin=page.at(*own, "margin"),
                 bound=page.at(*own, "bound"),
             )
-            yield Paragraph((t["comparisons.beforehand" if judged.beforehand else "comparisons.at_once"],), "caption")
+            yield Paragraph(_when_stated(page, judged, *own), "caption" if not judged.others else "warning")
         for note in record.notes:
             yield Paragraph((translate_sentence(note, page.language),), "caption")
+
+
+def _when_stated(page: ReportPage, judged: NonInferiority, *path: str | int) -> Inlines:
+    """Return when a margin was stated, and that others were for the same figure: then a reader can't know which was meant."""
+
+    def day(stated: str) -> str:
+        return write_value(stated, page.language, "datetime")
+
+    when = page.fill(f"comparisons.{'beforehand' if judged.beforehand else 'at_once'}", time=day(judged.stated))
+    for number, each in enumerate(judged.others):
+        margin = page.at(*path, "others", number, "margin")
+        when = (*when, " ", *page.fill("comparisons.other_margin", margin=margin, time=day(each.stated)))
+    return when
 
 
 def _compared(page: ReportPage, name: str) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_texts import translate_sentence
-from breastai.data.cases.reader_table import ONE_TEST
-from breastai.domain.reader_records import Agreement, AnalysisKind, MeritAnalysis
+from breastai.domain.reader_records import ONE_TEST, Agreement, AnalysisKind, MeritAnalysis
 
 # Of these the results show the first that a study allows: it speaks of the most.
 _KINDS: tuple[AnalysisKind, ...] = ("readers_and_cases", "cases", "readers")

@@ -12,13 +12,14 @@ from breastai.texts.renderer import fill_template, render
 
 
 def texts(language: str) -> dict[str, str]:
-    """Return every text of a report by its key without "report.", those of metrics, readers and classes, the sign in charts' numbers, the language."""
+    """Return every text of a report by its key without "report.", those of metrics, adapted models, readers and classes, the sign in charts' numbers, the language."""
     metrics = {f"metric.{name}": text for name, text in texts_below("metric", language).items()}
     uses = {f"used_for.{name}": text for name, text in texts_below("used_for", language).items()}
+    adapted = {f"adapted.{name}": text for name, text in texts_below("adapted", language).items()}
     studies = {f"readers.{name}": text for name, text in texts_below("readers", language).items()}
     classes = {f"class.{name}": text for name, text in texts_below("class", language).items()}
     own = {"chart.decimal": decimal_sign(language), "language": language}
-    return metrics | uses | studies | classes | texts_below("report", language) | own
+    return metrics | uses | adapted | studies | classes | texts_below("report", language) | own
 
 
 def class_label(name: str, words: Mapping[str, str]) -> str:

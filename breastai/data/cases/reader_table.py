@@ -13,6 +13,7 @@ from breastai.data.user_tables import Row, TableUnreadable, UserTable, read_tabl
 from breastai.domain.class_words import canonical_class, class_in_question, yes_or_no
 from breastai.domain.errors import PathNotFound, ReadersInvalid, TargetClassUnknown
 from breastai.domain.faults import describe_mismatch
+from breastai.domain.reader_records import ONE_TEST
 from breastai.domain.text import Text
 
 # By what it holds, each name that a column of it may have.
@@ -27,8 +28,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 _NEEDED = ("reader", "case", "truth")
 _LISTED_PROBLEMS = 10
-# Names of the only test of a table without a column for it.
-ONE_TEST = "reading"
 _POSITIVE, _NEGATIVE = ("positive", "positif", "positiv"), ("negative", "negatif", "negativ")
 
 

@@ -273,7 +273,7 @@ def _record(
         ),
         earlier_sha256=sorted(_earlier(loaded)),
         norm_layers=layers,
-        norms_kept=not layers and bool(norm_layers(loaded.model)),
+        norms="moved" if layers else "kept" if norm_layers(loaded.model) else "none",
         norm_prior_images=PRIOR_IMAGES,
         head_strength=found.strength,
         head_log_loss={"none" if key is None else f"{key:g}": value for key, value in found.log_loss.items()},

@@ -19,14 +19,14 @@
 
   /** @param {Connection} connection @param {Wire.ModelAdapted} found @returns {(Node | null)[]} */
   function bodyOf(connection, found) {
-    const { sample, norm_layers: layers, norms_kept: kept, head_strength: strength, novelty_images: novelty } = found.adaptation;
+    const { sample, norms, norm_layers: layers, norm_prior_images: prior, head_strength: strength, novelty_images: novelty } = found.adaptation;
     const figures = [...OF_TARGET.map((figure) => `${figure}.${found.target_class}`), "balanced_accuracy", "brier"].filter((figure) => found.before[figure] !== undefined && found.after[figure] !== undefined);
     const rows = figures.map((figure) => [t(`adapt.${figure.split(".")[0]}`), figureCell(found.before[figure]), figureCell(found.after[figure])]);
     const caption = t("adapt.figures");
     const told = [
       t("adapt.sample", { units: plural(`sites.units.${sample.unit}`, sample.units), counts: countsText(sample.counts) }),
       t("adapt.rest", { units: plural(`sites.units.${sample.unit}`, sample.rest_units), counts: countsText(sample.rest_counts) }),
-      layers === 0 ? t(kept ? "adapt.norms_kept" : "adapt.no_norms") : plural("adapt.norms", layers),
+      t(`adapted.norms.${norms}`, { layers, prior }),
       strength === null ? t("adapt.head_kept") : t("adapt.head_refitted", { strength: format.number(strength, 1) }),
       novelty === null ? t("adapt.no_novelty") : plural("adapt.novelty", novelty),
     ];

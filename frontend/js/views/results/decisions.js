@@ -38,7 +38,8 @@
     const lines = judged.map((each) => {
       const verdict = each.shown === null ? "undefined" : each.shown ? "shown" : "not_shown";
       const said = t(`comparison.margin.${verdict}`, { figure: figureName(each.figure), margin: format.figure(each.margin), bound: format.figure(each.bound) });
-      return make("li", { text: `${said} ${t(`comparison.margin.${each.beforehand ? "beforehand" : "at_once"}`, { time: format.date(each.stated) })}` });
+      const others = each.others.map(({ margin, stated }) => t("comparison.margin.other", { margin: format.figure(margin), time: format.date(stated) }));
+      return make("li", { text: [said, t(`comparison.margin.${each.beforehand ? "beforehand" : "at_once"}`, { time: format.date(each.stated) }), ...others].join(" ") });
     });
     return make("ul", {}, ...lines);
   }

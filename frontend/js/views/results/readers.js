@@ -6,6 +6,9 @@
   const { t, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
+  /** The name of a test; "reading" stands for the only one of a table that names none. @param {string} test */
+  const testName = (test) => (test === "reading" ? t("readers.one_test") : test);
+
   /** @param {string} title @param {string[]} keys @param {(Node | string)[][]} rows */
   function tableOf(title, keys, rows) {
     return scroller(title, table({ caption: title, head: keys.map((key) => t(key)), rows, numeric: true, class: "stacking" }));
@@ -20,13 +23,13 @@
   /** @param {Wire.MeritAnalysis} found @param {string | null} model @returns {Node[]} */
   function meritOf(found, model) {
     const title = t(`readers.merit.${found.merit}`);
-    const rows = found.figures.map((row) => [name(row.reader), name(row.test), format.figure(row.figure.value), format.interval(row.figure)]);
+    const rows = found.figures.map((row) => [name(row.reader), testName(row.test), format.figure(row.figure.value), format.interval(row.figure)]);
     if (found.model !== null) rows.push([name(model ?? ""), t("readers.model"), format.figure(found.model.value), format.interval(found.model)]);
     const adjusted = [...found.differences, ...found.against_model].some(({ adjusted_p: p }) => p !== null);
     const effects = [
-      ...found.means.map((each) => effectRow(each, t("readers.mean", { test: each.test }), adjusted)),
-      ...found.differences.map((each) => effectRow(each, t("readers.difference", { first: each.first, second: each.second }), adjusted)),
-      ...found.against_model.map((each) => effectRow(each, t("readers.against", { test: each.test }), adjusted)),
+      ...found.means.map((each) => effectRow(each, t("readers.mean", { test: testName(each.test) }), adjusted)),
+      ...found.differences.map((each) => effectRow(each, t("readers.difference", { first: testName(each.first), second: testName(each.second) }), adjusted)),
+      ...found.against_model.map((each) => effectRow(each, t("readers.against", { test: testName(each.test) }), adjusted)),
     ];
     return [
       make("h4", { text: title }),
@@ -40,7 +43,7 @@
     if (study.agreement.length === 0) return null;
     const keys = ["readers.measure", "readers.of", "readers.test", "readers.readers", "evaluation.value", "evaluation.interval_head"];
     /** @param {Wire.Agreement} row */
-    const cells = (row) => [t(`readers.measure.${row.measure}`), t(`readers.of.${row.of}`), name(row.test), name(row.readers.join(", ")), format.figure(row.figure.value), format.interval(row.figure)];
+    const cells = (row) => [t(`readers.measure.${row.measure}`), t(`readers.of.${row.of}`), testName(row.test), name(row.readers.join(", ")), format.figure(row.figure.value), format.interval(row.figure)];
     const all = study.agreement.filter((row) => row.measure === "fleiss");
     const pairs = study.agreement.filter((row) => row.measure !== "fleiss");
     const folded = pairs.length === 0 ? null : make("details", {}, make("summary", { text: t("readers.pairs", { n: format.integer(pairs.length) }) }), tableOf(t("readers.pairs_title"), keys, pairs.map(cells)));
