@@ -988,7 +988,7 @@ declare namespace Wire {
     data: string;
     sample: AdaptationSample;
     norm_layers: number;
-    norms_kept: boolean;
+    norms: "moved" | "kept" | "none";
     norm_prior_images: number;
     head_strength: number | null;
     head_log_loss: Record<string, number>;
