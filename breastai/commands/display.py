@@ -90,6 +90,7 @@ class Display:
         # What was told last of where there is no bar: its code, and when.
         self._told = ("", 0.0)
         self._run_id: str | None = None
+        self._is_probe = False
         self._workspace = Path.cwd()
 
     def __enter__(self) -> Self:
@@ -127,7 +128,8 @@ class Display:
     # --- a run -----------------------------------------------------------------------------------
 
     def _training_started(self, event: TrainingStarted) -> None:
-        key = "cli.run.resumed" if event.start_epoch > 1 else "cli.run.started"
+        self._is_probe = event.config.get("training", {}).get("recipe") == "probe"  # which has no epochs to tell of
+        key = "cli.run.fitting" if self._is_probe else "cli.run.resumed" if event.start_epoch > 1 else "cli.run.started"
         epochs = count_text(event.epochs, "epoch")
         self._say(key, run=event.run_id, architecture=event.architecture, epochs=epochs, first=event.start_epoch)
 
@@ -180,7 +182,7 @@ class Display:
     def _training_update(self, event: TrainingUpdate) -> None:
         parts = [
             say(
-                "cli.run.epoch",
+                "cli.run.fitted" if self._is_probe else "cli.run.epoch",
                 epoch=f"{event.epoch:>{len(str(event.epochs))}}",
                 epochs=str(event.epochs),
                 train_loss=number(event.metrics.get("train_loss")),
@@ -192,18 +194,18 @@ class Display:
         ]
         if event.images_per_second is not None:
             parts.append(say("cli.run.speed", speed=decimals(event.images_per_second, 0)))
-        if event.is_best:
+        if event.is_best and not self._is_probe:
             parts.append(say("cli.run.best"))
         self._line("  ".join(parts))
 
     def _training_complete(self, event: TrainingComplete) -> None:
         self._end_progress()
-        key = "cli.run.stopped_early" if event.stopped_early else "cli.run.complete"
+        key = "stopped_early" if event.stopped_early else "fit_complete" if self._is_probe else "complete"
         self._line("")
         epochs = count_text(event.epochs_run, "epoch")
-        self._say(key, epochs=epochs, duration=duration(event.duration_s), best=event.best_epoch)
+        self._say(f"cli.run.{key}", epochs=epochs, duration=duration(event.duration_s), best=event.best_epoch)
         numbers = {name: value for name, value in event.final_metrics.items() if isinstance(value, int | float | None)}
-        table = plain_table(say("cli.run.validation"))
+        table = plain_table(say("cli.run.validation_alone" if self._is_probe else "cli.run.validation"))
         table.add_column(say("cli.figure"))
         table.add_column(say("cli.value"), justify="right")
         for name, value in numbers.items():

@@ -51,7 +51,7 @@ def evaluation_lines(event: Evaluation) -> Iterator[Text | Table]:
     if event.operating_point is not None:
         yield from map(Text, _point_lines(event.operating_point, event.uses))
         for name, figure in event.predictive_values.items():
-            yield Text(f"  {name}: {number(figure.value)}  {interval(figure)}")
+            yield Text(f"  {name}  {number(figure.value)}  {interval(figure)}")
     if event.referral is not None:
         yield Text(_referral_line(event.referral))
     for note in event.notes:

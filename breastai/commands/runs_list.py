@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from breastai.commands.format_text import count_text, decimals, number
+from breastai.commands.format_text import count_text, number
 from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import Output, open_output
@@ -85,4 +85,4 @@ def _prune(workspace: "Workspace", entries: "list[RunEntry]", confirmed: bool, o
 
 
 def _mib(size_bytes: int) -> str:
-    return f"{decimals(size_bytes / _MIB, 1)} MiB"
+    return say("cli.runs.mib", size=size_bytes / _MIB)

@@ -11,7 +11,7 @@ class UnusableSetting(ValueError):
         super().__init__(str(self.text))
 
 
-def describe_mismatch(place: Text | str, wanted: Text, came: Text | str | int) -> Text:
+def describe_mismatch(place: Text | str, wanted: Text, came: Text | str | float) -> Text:
     """Return that at `place` (the path of a setting, or a place in a table) something else came than was wanted."""
     return Text("problem.expected", {"name": place, "expected": wanted, "got": came})
 

@@ -185,11 +185,12 @@ def _test_to_train(config: Config) -> float:
 
 def _notes(study: Study, config: Config, dealt: Folds) -> list[Text]:
     runs, repeats = len(study.members), config.crossval.repeats
+    is_probe = config.training.recipe == "probe"
     notes = [
-        Text("note.each_judged_once"),
+        Text("note.each_probe_judged_once" if is_probe else "note.each_judged_once"),
         Text("note.held_out_in_repeats" if repeats > 1 else "note.held_out_once", {"runs": runs, "repeats": repeats}),
     ]
-    if config.training.recipe == "probe":
+    if is_probe:
         notes.append(Text("note.probes_let_go"))
     if config.crossval.tune:
         notes.append(CHOSEN_INSIDE)

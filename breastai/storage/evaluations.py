@@ -216,7 +216,7 @@ def _is_readable(path: Path, size: int, modified: int) -> bool:
 
 
 def count_opening(workspace: Workspace, images: str, checkpoint: str) -> int:
-    """Write down that a set of images, by its fingerprint, is judged; return how often it has been, this time too."""
+    """Write down that a set of images, by its fingerprint, is judged, or two models compared on it; return how often, this time too."""
     path = openings_file(workspace)
     line = {"fingerprint": images, "checkpoint": checkpoint, "time": datetime.now(UTC).isoformat(timespec="seconds")}
     with naming_full_disk(path), open_private(path, "ab") as file:

@@ -294,13 +294,17 @@ def test_findings_are_told_to_readers_and_not_to_whoever_sets_a_configuration(la
 @pytest.mark.parametrize(
     ("uses", "said", "not_said"),
     [
-        (ImageUse(), "before these images were judged", "optimistic"),
+        (ImageUse(), "before the images reported here were judged", "optimistic"),
         (
             ImageUse(epoch=120, temperature=120, threshold=120),
             "of the 120 images, 120 also served for",
-            "before these",
+            "before the images",
         ),
-        (None, "whether these images were among them is not recorded", "before these images were judged"),
+        (
+            None,
+            "whether the images reported here were among them is not recorded",
+            "before the images reported here were judged",
+        ),
         (
             ImageUse(epoch=120),
             "None of these images served for training, choosing which",

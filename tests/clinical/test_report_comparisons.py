@@ -10,6 +10,7 @@ from breastai.clinical.report.report_blocks import NO_NUMBER, Paragraph, Quantit
 from breastai.clinical.report.report_comparisons import comparisons
 from breastai.clinical.report.report_page import LEAST_P, ReportPage
 from breastai.clinical.report.report_sources import gather
+from breastai.clinical.report.report_summary import summary
 from breastai.domain.comparison_record import StatedMargin
 from breastai.storage.workspace import Workspace
 from tests.clinical.test_report import NAMES, RUN, draw, made_run
@@ -82,6 +83,8 @@ def test_margins_and_thresholds_are_told_as_they_were_judged(pages: dict[bool, R
         assert any(text.startswith(begin) and page.figure_name(judged.figure) in text for text in said)
     assert sum("with this comparison and not before it" in text for text in said) == 2
     assert list(comparisons(ReportPage(page.document.model_copy(update={"comparisons": []})))) == []
+    told = [plain(block.text, "en") for block in summary(page) if isinstance(block, Paragraph)]
+    assert "It was compared with other models on the same images: see Comparisons with other models." in told
     rival = StatedMargin(margin=0.125, stated="2026-11-01T10:02:00+00:00")
     lost = record.non_inferiority[0].model_copy(
         update={"shown": None, "bound": None, "beforehand": True, "others": [rival]}

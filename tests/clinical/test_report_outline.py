@@ -124,7 +124,7 @@ plain point.caption
 table point.figures 4 x 4
 table point.predictive 3 x 4
 ### referral
-plain referral.text referral.kept
+plain referral.text referral.kept_at_point
 plain referral.unlike_unknown
 ### calibration
 table target.caption 3 x 4
@@ -449,6 +449,7 @@ CHANGES = """
 - answer threshold: answer.threshold.before
 - appendices: caption figures.argmax
 - results: plain point.caption
+- results: plain referral.text referral.kept_at_point
 - results: table crosstab.caption 2 x 3
 - results: table point.figures 4 x 4
 - results: table point.predictive 3 x 4
@@ -461,6 +462,7 @@ CHANGES = """
 + answer output: answer.output_plain
 + answer performance: answer.performance_plain
 + results: plain point.none
++ results: plain referral.text referral.kept
 + summary: table summary.figures 5 x 4
 
 [the sensitivity asked for is beyond validation]
@@ -489,14 +491,14 @@ CHANGES = """
 {"evidence.referral": null}
 - answer indeterminate: answer.indeterminate
 - results: ### referral
-- results: plain referral.text referral.kept
+- results: plain referral.text referral.kept_at_point
 - results: plain referral.unlike_unknown
 + answer indeterminate: answer.indeterminate_plain
 
 [there are no plausible classes]
 {"evidence.referral.error_rate": null}
-- results: plain referral.text referral.kept
-+ results: plain referral.no_sets referral.apart referral.kept
+- results: plain referral.text referral.kept_at_point
++ results: plain referral.no_sets referral.apart referral.kept_at_point
 
 [unlike images are told apart]
 {"evidence.referral.unlike": {"value": 0.6, "low": 0.5, "high": 0.7, "n": 120}}
@@ -744,6 +746,11 @@ def test_a_run_judged_on_nothing_tells_its_validation_and_predictions_of_elsewhe
     assert [paths(row)[1] for row in tables(results(page, {}))[0].rows] == [
         [("validation", name)] for name in ("accuracy", "auc_roc", "loss")
     ]
+    probe = changed(judged, {**none, "settings.training.recipe": "probe"})
+    assert outline(results(coded_page(probe), {}))[1] == "table figures.validation_alone 3 x 2"
+    assert "warning summary.not_judged.probe" in outline(summary(coded_page(probe)))
+    apart = coded_page(changed(probe, {"flow.calibration_total": 20}))
+    assert "warning summary.not_judged.probe_calibration" in outline(summary(apart))
     elsewhere = coded_page(changed(judged, {"flow": None, "model": {"checkpoint": "a.csv", "class_names": ["x"]}}))
     assert outline(methods(elsewhere)) == ["## methods", "plain methods.elsewhere"]
     told = outline(summary(elsewhere))

@@ -99,7 +99,7 @@ def test_a_report_without_an_evaluation_tells_its_limits_and_says_nothing_of_ima
     assert page.t["limits"] in said and "carry different labels" in said
     for part in (appendices(page), model_card(page)):
         told = words_of(part)
-        assert "Judged on no images beyond validation." in told and "Judged on these images only" not in told
+        assert "No evaluation beyond validation is kept." in told and "Judged on these images only" not in told
     assert page.t["figures.all"] not in words_of(appendices(page))
 
 
@@ -182,7 +182,7 @@ def test_patients_scored_by_their_mean_are_not_said_to_be_missed_on_every_image(
     assert evidence is not None and evidence.by_patient is not None
     by_mean = evidence.by_patient.model_copy(update={"score": "mean"})
     document = judged.model_copy(update={"language": language})
-    every = {"en": "on every image", "fr": "sur toutes leurs images"}[language]
+    every = {"en": "on every image", "fr": "sur toutes "}[language]
     assert every in words_of(plain_words(ReportPage(document)), language)
     document = document.model_copy(update={"evidence": evidence.model_copy(update={"by_patient": by_mean})})
     assert every not in words_of(plain_words(ReportPage(document)), language)
@@ -192,12 +192,12 @@ def test_where_all_images_are_referred_no_share_of_the_rest_is_told(judged: Repo
     evidence = judged.evidence
     assert evidence is not None and evidence.referral is not None
     said = words_of(results(ReportPage(judged), {}))
-    assert "Among those kept" in said and "None is kept" not in said
+    assert "Of the answers to the images kept" in said and "None is kept" not in said
     rest = evidence.referral.error_among_kept.model_copy(update={"value": None, "low": None, "high": None})
     referral = evidence.referral.model_copy(update={"error_among_kept": rest})
     document = judged.model_copy(update={"evidence": evidence.model_copy(update={"referral": referral})})
     said = words_of(results(ReportPage(document), {}))
-    assert "Among those kept" not in said and "None is kept" in said
+    assert "Of the answers to the images kept" not in said and "None is kept" in said
 
 
 def test_a_prior_is_said_to_be_corrected_only_where_it_was(judged: ReportDocument) -> None:

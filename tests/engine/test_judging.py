@@ -31,7 +31,7 @@ from breastai.engine.inference.evaluation_job import compare_checkpoints, evalua
 from breastai.engine.inference.labelled_predictions import labelled_folder
 from breastai.storage.checkpoints import FINGERPRINTS, find_checkpoint, read_manifest
 from breastai.storage.datasets import save_dataset
-from breastai.storage.evaluations import numbers_by_hash, read_evaluations, sha256_of
+from breastai.storage.evaluations import numbers_by_hash, openings_file, read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace
 
 from ..data.test_dicom import content, dataset
@@ -212,8 +212,11 @@ def test_an_evaluation_keeps_its_evidence_and_counts_how_often_the_images_were_o
 
 def test_two_checkpoints_are_compared_on_the_same_images(trained: Workspace, sample_data: Path) -> None:
     job = Compare(workspace=str(trained.root), first="run/best", second="run/last", data=str(sample_data), split="test")
+    openings = openings_file(trained)
+    before = openings.read_text().count("\n") if openings.exists() else 0
     told = list(compare_checkpoints(job, trained))[-1]
     assert isinstance(told, Comparison)
+    assert openings.read_text().count("\n") == before + 1  # whoever compares has looked at these images too
     assert set(told.figures) >= {"auc_roc.malignant", "accuracy"}
     assert all(pair.difference.value is None or abs(pair.difference.value) <= 1 for pair in told.figures.values())
 

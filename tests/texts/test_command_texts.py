@@ -33,6 +33,12 @@ EVENTS: list[tuple[Event, list[str]]] = [
         ["Entraînement none : epoch, 0 époque"],
     ),
     (
+        TrainingStarted(
+            run_id="none", architecture="epoch", epochs=1, class_names=["a"], config={"training": {"recipe": "probe"}}
+        ),
+        ["Entraînement none : epoch, classifieur sur les caractéristiques du réseau figé"],
+    ),
+    (
         DataLoaded(
             train={"none": 2}, val={"b": 1}, split=Text("audit.more", {"count": 2}), patients=None, skipped=1,
             skipped_files=[{"file": "none", "reason": Text("audit.more", {"count": 2})}], masks=0, on_leak="group",

@@ -17,9 +17,9 @@ def comparisons(page: ReportPage) -> Iterator[Block]:
     yield Heading(t["comparisons"])
     for number, record in enumerate(page.document.comparisons):
         place = ("comparisons", number)
-        yield page.say(
-            "comparisons.of", first=record.first, second=record.second, data=record.data, n=page.count(*place, "n")
-        )
+        named = {"first": record.first, "second": record.second, "data": record.data}
+        time = write_value(record.created, page.language, "datetime")
+        yield page.say("comparisons.of", **named, time=time, n=page.count(*place, "n"))
         yield _table(page, t["comparisons.figures"], *place, "figures")
         if record.decisions is not None:
             thresholds = {name: page.at(*place, "decisions", f"{name}_threshold") for name in ("first", "second")}

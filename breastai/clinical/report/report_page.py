@@ -90,8 +90,11 @@ class ReportPage:
 
     @property
     def not_judged(self) -> str:
-        """That no images but validation's were judged; an adapted model has not even those."""
-        return self.t["summary.not_judged" if self.document.adapted is None else "adapted.not_judged"]
+        """That no images but validation's were judged, and what these chose; an adapted model has not even those."""
+        if self.document.adapted is not None:
+            return self.t["adapted.not_judged"]
+        fitted = "_calibration" if self.document.flow and self.document.flow.calibration_total else ""
+        return self.t[f"summary.not_judged.probe{fitted}" if self.is_probe else "summary.not_judged"]
 
     @property
     def is_probe(self) -> bool:

@@ -37,7 +37,10 @@ def validation_figures(page: ReportPage) -> Iterator[Block]:
         ((page.t.get(f"metric.{name}", name),), (page.at("validation", name),)) for name in page.document.validation
     )
     yield Table(
-        (page.t["figures.figure"], page.t["figures.value"]), rows, page.t["figures.validation"], widths=(0.6, 0.4)
+        (page.t["figures.figure"], page.t["figures.value"]),
+        rows,
+        page.t["figures.validation_alone" if page.is_probe else "figures.validation"],
+        widths=(0.6, 0.4),
     )
 
 
@@ -100,8 +103,9 @@ def at_point(page: ReportPage) -> Iterator[Block]:
 
 def referral(page: ReportPage) -> Iterator[Block]:
     """Yield which images go to a human, and the errors among the rest; nothing where none does."""
-    found = page.document.evidence.referral if page.document.evidence else None
-    if found is None:
+    evidence = page.document.evidence
+    found = evidence.referral if evidence else None
+    if evidence is None or found is None:
         return
     yield Heading(page.t["referral"], 3)
     places: dict[str, tuple[str, ...]] = {"referred": ("referred", "value")}
@@ -109,13 +113,16 @@ def referral(page: ReportPage) -> Iterator[Block]:
     places |= {"rate": ("error_rate",), "outside": ("outside", "value")} if sets else {}
     shares = {name: page.at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
     error = page.at("evidence", "referral", "error_among_kept", "value", kind="percent")
-    kept = page.fill("referral.none_kept" if error.value is None else "referral.kept", error=error)
+    point = evidence.operating_point
+    name = page.class_label(point.class_name) if point else ""
+    key = "none_kept" if error.value is None else "kept_at_point" if point else "kept"
+    kept = page.fill(f"referral.{key}", error=error, name=name)
     apart = page.t["referral.sample" if page.document.decision.get("fitted_on") == "sample" else "referral.apart"]
     key = "referral.text" if sets else "referral.no_sets"
     yield Paragraph((*page.fill(key, apart=apart, **shares), " ", *kept))
     if found.unlike is None:
         yield page.say("referral.unlike_unknown")
-    else:
+    elif sets:  # without them it is the only reason, whose share is told already
         unlike = page.at("evidence", "referral", "unlike", "value", kind="percent")
         yield page.say("referral.unlike", unlike=unlike, apart=apart)
     yield from image_uses(page.values, page.t, "training", "conformal_sets", "novelty")

@@ -1,6 +1,7 @@
 """The first page of a report: what was made, on whom it was judged, the main figures, and what limits them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from breastai.clinical.report.report_adaptation import adapted_limits, made_from
 from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inlines, Paragraph, Table
@@ -28,6 +29,8 @@ def summary(page: ReportPage) -> Iterator[Block]:
     yield from _made(page)
     if document.evidence is None or document.evaluation is None:
         yield Paragraph((page.not_judged,), "warning")
+        if document.comparisons:
+            yield page.say("summary.compared", section=t["comparisons"])
         yield from limits(page)
         return
     yield page.say(
@@ -44,7 +47,13 @@ def summary(page: ReportPage) -> Iterator[Block]:
     yield from plain_words(page)
     yield from limits(page)
     for note in document.evaluation["notes"]:
-        yield Paragraph((translate_sentence(note, page.language),), "caption")
+        if not _tells_methods(note):
+            yield Paragraph((translate_sentence(note, page.language),), "caption")
+
+
+def _tells_methods(note: Any) -> bool:
+    """Say whether a note of an evaluation tells how the model was made: the methods do, and it limits nothing."""
+    return isinstance(note, dict) and note.get("code") == "note.own_split"
 
 
 def _made(page: ReportPage) -> Iterator[Block]:

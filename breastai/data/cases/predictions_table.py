@@ -235,7 +235,7 @@ def _read_probabilities(
         into[number] = value
     total = float(into.sum())
     if not faults and abs(total - 1) > _SUM_TOLERANCE:
-        faults.append(describe_mismatch(_row(line), Text("expected.sum"), f"{total:.3g}"))
+        faults.append(describe_mismatch(_row(line), Text("expected.sum"), float(f"{total:.3g}")))
     return faults
 
 

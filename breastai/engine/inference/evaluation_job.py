@@ -189,6 +189,8 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     ]
     if here.patients is None:
         notes.append(PATIENTS_UNKNOWN)
+    opened = count_opening(workspace, fingerprint(here.images.hashes), f"{first.files.name} {second.files.name}")
+    notes += _opened_notes(opened)
     order = [found.index(name) for name in expected]
     # Both decode the same files, so both could read the same ones; preprocessing may differ.
     scores = [
@@ -306,10 +308,12 @@ def _notes(asked: LabelledPredictions, opened: int, split: str | None) -> list[T
         notes.append(PATIENTS_UNKNOWN)
         if loaded.manifest.config.evaluation.patient_id is not None:
             notes.append(Text("note.rule_finds_no_patient"))
-    notes += _unit_notes(asked)
-    if opened > 1:
-        notes.append(Text("note.opened", {"count": opened}))
-    return notes
+    return notes + _unit_notes(asked) + _opened_notes(opened)
+
+
+def _opened_notes(opened: int) -> list[Text]:
+    """Return a warning of choosing by results on images that have been judged before."""
+    return [Text("note.opened", {"count": opened})] if opened > 1 else []
 
 
 def _unit_notes(asked: LabelledPredictions) -> list[Text]:

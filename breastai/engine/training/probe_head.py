@@ -42,7 +42,7 @@ def fit_head(run: Run) -> Generator[Event, None, None]:
         level="info",
         code="probe.strength",
         message=f"The classifier's penalty was chosen on the training images: C = {probe.strength:.3g}.",
-        params={"strength": f"{probe.strength:.3g}"},
+        params={"strength": float(f"{probe.strength:.3g}")},
     )
 
 
