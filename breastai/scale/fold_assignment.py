@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from breastai.clinical.audit_job import run_audit
 from breastai.data.background import read_with_progress
-from breastai.data.cases.cases import split_cases
+from breastai.data.cases.cases import split_cases, split_unit
 from breastai.data.cases.data_split import deal
 from breastai.data.cases.data_split import split as split_apart
 from breastai.data.cases.image_set import preprocess_folder
@@ -22,6 +22,7 @@ from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.image_cache import Prepared
 from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.frames import by_file
 from breastai.domain.config import Config
 from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.dataset_description import DatasetDescription, number_in
@@ -186,7 +187,8 @@ def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> Split
     """Return the split of one run: its fold held out, a part of the others for validation, the rest for training."""
     seed = _seed_of_fold(config, repeat, fold)
     found = parts_of_fold(dealt, config, repeat, fold)
-    whole = "split.patients" if config.data.on_leak == "continue" else "split.patients_and_duplicates"
+    whole = config.crossval.grouped and dealt.units is not None
+    frames = by_file(dealt.files) is not None
     description = Text(
         "split.fold",
         {
@@ -194,7 +196,9 @@ def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> Split
             "folds": config.crossval.folds,
             "repeat": repeat,
             "repeats": config.crossval.repeats,
-            "unit": Text(whole if config.crossval.grouped and dealt.units is not None else "split.images_dealt"),
+            "unit": split_unit(dealt.patients_known, True, config.data.on_leak, frames)
+            if whole
+            else Text("split.images_dealt"),
             "held_out": int((found == HELD_OUT).sum()),
             "share": config.data.val_split,
             "seed": seed,

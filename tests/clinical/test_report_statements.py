@@ -297,6 +297,9 @@ def test_a_part_named_like_its_place_is_said_once(judged: ReportDocument) -> Non
     opening = {"data": "test", "split": "test", "created": "2026-03-01T11:00:00+00:00", "n": 3, "opened": 1}
     said = words_of(methods(ReportPage(judged.model_copy(update={"openings": [opening]}))))
     assert "test (test)" not in said and "test" in said.splitlines()
+    of_fold = opening | {"data": "held_out", "split": "held_out"}
+    said = words_of(methods(ReportPage(judged.model_copy(update={"openings": [of_fold]}))))
+    assert "the held-out part of the fold" in said.splitlines()
 
 
 def test_french_has_its_space_before_each_semicolon(judged: ReportDocument, not_judged: ReportDocument) -> None:

@@ -106,7 +106,7 @@ def test_the_pooled_figures_are_those_of_each_fold_s_own_calibrated_answers(
     assert result.spread["accuracy"].mean == pytest.approx(np.mean(values))
     assert (result.spread["accuracy"].low, result.spread["accuracy"].high) == (min(values), max(values))
     assert set(result.at_thresholds) == {"sensitivity", "specificity", "precision", "npv"}
-    assert "images set aside from the other folds" in str(result.notes[0])
+    assert "images of the other folds, set aside from training" in str(result.notes[0])
 
 
 def test_the_ensemble_answers_as_the_mean_of_its_folds_checkpoints(
@@ -213,6 +213,10 @@ def test_twins_and_patients_are_parted_only_when_asked() -> None:
     apart = config.model_copy(update={"crossval": config.crossval.model_copy(update={"grouped": False})})
     single = [case.part for case in split_of_fold(dealt, apart, 1, 1).cases]
     assert any(single[number] != single[number + 1] for number in range(0, 48, 2))
+    assert "whole patients" in str(split_of_fold(dealt, config, 1, 1).description)
+    unknown = dealt.model_copy(update={"patients_known": False})
+    assert "patients and" not in (said := str(split_of_fold(unknown, config, 1, 1).description))
+    assert "groups of duplicates, which stand in for unknown patients" in said
 
 
 def test_a_fold_s_split_names_breast_and_view_where_they_were_known_when_the_cases_were_dealt() -> None:

@@ -160,7 +160,9 @@ def training(page: ReportPage) -> Iterator[Block]:
 
 
 def _opened(data: str, split: str | None, texts: Mapping[str, str]) -> str:
-    """Return which images were opened: their place, and their part where the place does not say it."""
+    """Return which images were opened: their place, and their part where the place does not say it; of a fold, its part."""
+    if data == split and f"part.{split}" not in texts:
+        return texts.get(f"used_for.part.{split}", data)
     return data if split is None or f"/{data}".endswith(f"/{split}") else f"{data} ({texts[f'part.{split}']})"
 
 

@@ -53,7 +53,7 @@ def summary(page: ReportPage) -> Iterator[Block]:
 
 def _tells_methods(note: Any) -> bool:
     """Say whether a note of an evaluation tells how the model was made: the methods do, and it limits nothing."""
-    return isinstance(note, dict) and note.get("code") == "note.own_split"
+    return isinstance(note, dict) and note.get("code") in ("note.own_split", "note.run_split")
 
 
 def _made(page: ReportPage) -> Iterator[Block]:

@@ -179,7 +179,7 @@ def _split(
         groups = None if together is None else [together[number] for number in kept]
         frames = by_file(train.folder.files) is not None
         held_out = {kept[place] for place in split(labels, groups, config.data.val_split, seed, names)[1]}
-        unit = _unit(patients, together, on_leak, frames)
+        unit = split_unit(patients is not None, together is not None, on_leak, frames)
         description = Text("split.set_aside", {"share": config.data.val_split, "unit": unit, "seed": seed})
     else:
         description = Text("split.given" if train.folder.description is not None else "split.own_folder")
@@ -242,10 +242,11 @@ def split_cases(folder: Literal["train", "val"], table: CaseTable) -> list[Split
     ]
 
 
-def _unit(patients: list[str] | None, together: list[str] | None, on_leak: str, frames: bool) -> Text:
-    if patients is not None:
+def split_unit(patients_known: bool, kept_together: bool, on_leak: str, frames: bool) -> Text:
+    """Return by what images were dealt; `frames`: whether some are of one file. Duplicates stand in for unknown patients."""
+    if patients_known:
         return Text("split.patients" if on_leak == "continue" else "split.patients_and_duplicates")
-    if together is not None:
+    if kept_together:
         if frames:
             return Text("split.files_and_duplicates")
         return Text("split.duplicates")
