@@ -243,7 +243,7 @@ def test_other_images_of_training_patients_and_near_duplicates_are_told_before_t
     assert (overlap.train.identical, overlap.train.of_patients, overlap.train.patients) == (0, 1, 1)
     assert overlap.train.near_duplicates == 0
     assert any(
-        "1 of these images show patients (1) whose other images trained the model" in str(note) for note in told.notes
+        "1 of these images shows a patient (1) whose other images trained the model" in str(note) for note in told.notes
     )
     record = (trained.checkpoint_dir("run") / FINGERPRINTS).read_bytes()
     assert patient.encode() not in record and seen[0].name.encode() not in record
