@@ -20,6 +20,7 @@ from breastai.predictor.onnx_model import INPUT_NAME, METADATA_KEY, OUTPUT_NAME,
 # Beside single images: the batch is dynamic, and each of these sizes is tried.
 _BATCHES = (1, 3, 16)
 _OPSET, _IR_VERSION = 17, 8
+_IN_PLACE = "inplace"
 # Of the reductions: torch writes its default, and the converter leaves it where it is not known yet.
 _SINCE_OPSET_18 = "noop_with_empty_axes"
 
@@ -131,7 +132,7 @@ def onnx_program(graph: nn.Module, example: torch.Tensor, outputs: Sequence[str]
     """Return torch's ONNX program of `graph`, its batch dynamic; raise ExportFailed."""
     batch = torch.export.Dim("batch", min=1)
     try:
-        with quiet_exporter():
+        with quiet_exporter(), _nothing_in_place(graph):
             return torch.onnx.export(
                 graph,
                 (example,),
@@ -143,6 +144,19 @@ def onnx_program(graph: nn.Module, example: torch.Tensor, outputs: Sequence[str]
             )
     except Exception as error:  # the exporter raises whatever its layers raise
         raise ExportFailed("onnx", reason_of(error)) from error
+
+
+@contextlib.contextmanager
+def _nothing_in_place(graph: nn.Module) -> Iterator[None]:
+    """Keep activations from overwriting their input meanwhile: the exporter takes such a hardtanh apart, at 0.2 s each."""
+    changed = [module for module in graph.modules() if getattr(module, _IN_PLACE, False)]
+    for module in changed:
+        setattr(module, _IN_PLACE, False)
+    try:
+        yield
+    finally:
+        for module in changed:
+            setattr(module, _IN_PLACE, True)
 
 
 def reason_of(error: Exception) -> str:
