@@ -59,7 +59,7 @@ def test_training_with_the_packaged_weights_opens_no_connection(tmp_path: Path, 
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run("sample-data", "data", "--per-class", "12")
+    run("sample-data", "data", "--per-class", "6")
     small = [f"--set={key}" for key in ("data.image_size=32", "training.epochs=1", "system.autotune=false")]
     events = run("train", "--data", "data", "--preset", "quick", *small, "--json").splitlines()
     kinds = [json.loads(line)["type"] for line in events]
