@@ -10,11 +10,14 @@ from scipy import special
 from breastai.clinical.intervals import CONFIDENCE
 from breastai.domain.study import Spread
 
+# The least that a figure can be, where that is not 0.
+_LEAST = {"cohen_kappa": -1.0}
+
 
 def spread(runs: Sequence[Mapping[str, Any]], test_to_train: float | None = None) -> dict[str, Spread]:
     """Return the spread of each figure that is a number in every run; nothing for fewer than two runs.
 
-    The figures of an epoch are at most 1, but for losses.
+    The figures of an epoch are at least 0, but for Cohen's kappa, and at most 1, but for losses.
 
     `test_to_train`: of folds, how many images are held out for each that trains; then the mean has an interval too.
     """
@@ -31,7 +34,7 @@ def spread(runs: Sequence[Mapping[str, Any]], test_to_train: float | None = None
                 low=min(numbers),
                 high=max(numbers),
                 n=len(numbers),
-                interval_low=None if half is None else mean - half,
+                interval_low=None if half is None else min(*numbers, max(_LEAST.get(name, 0.0), mean - half)),
                 interval_high=None if half is None else max(max(numbers), min(1.0, mean + half)),
             )
     return found

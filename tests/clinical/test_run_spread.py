@@ -25,5 +25,11 @@ def test_more_repeats_never_make_it_narrower_than_the_training_sets_differ() -> 
     assert widths[-1] > 1.96 * 0.05 * 0.5
 
 
+def test_no_interval_goes_below_what_a_figure_can_be() -> None:
+    found = spread([{"auc_roc": auc, "cohen_kappa": auc - 0.5} for auc in (0.79, 0.33, 0.79)], 0.5)
+    assert found["auc_roc"].interval_low == 0.0
+    assert -1.0 <= (found["cohen_kappa"].interval_low or 0) < -0.5
+
+
 def test_runs_by_seed_have_no_such_interval() -> None:
     assert spread([{"auc_roc": 0.7}, {"auc_roc": 0.8}])["auc_roc"].interval_low is None
