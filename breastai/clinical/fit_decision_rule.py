@@ -78,7 +78,7 @@ def describe_referral(rule: DecisionRule, config: Config) -> Iterator[Log]:
             message=f"No case can be referred for want of certainty: at an error rate of {rate:g} plausible classes take "
             f"{needed} images of each class or more set aside from training, and there are fewer of: {names}. Add such images, or "
             "raise evaluation.referral_error_rate.",
-            params={"rate": rate, "needed": needed, "classes": names},
+            params={"rate": rate, "needed": needed, "classes": list(rule.too_few)},
         )
     row = next((row for row in rule.trade_off if row.error_rate == rate), None)
     if row is None:

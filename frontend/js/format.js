@@ -98,6 +98,7 @@
   /** A length of time: its two largest units, "3 min, 20 sec". @param {number | null | undefined} seconds */
   function duration(seconds) {
     if (!known(seconds) || seconds < 0) return NONE;
+    if (seconds > 0 && seconds < 0.95) return format(seconds, { style: "unit", unit: "second", unitDisplay: "short", maximumSignificantDigits: 1 });
     const whole = Math.round(seconds);
     /** @type {[number, string][]} */
     const parts = [

@@ -98,7 +98,7 @@
       const content = row.line(event);
       const isQuiet = event.request_id !== undefined && state.quiet.includes(String(event.request_id));
       // What the page asked by itself is no fault of anyone's.
-      const level = isQuiet && content.level === "error" ? "info" : content.level;
+      const level = isQuiet && content.level === "error" ? "debug" : content.level;
       next = { ...next, log: withLine(next.log, { ...content, level, run: event.run_id, seq: event.seq, time: event.time }) };
       // What a job asks stands in the audit's view, with its answers; a run that ends with a question has not failed.
       const isAsked = (event.type === "training_stopped" && event.question != null) || (content.code !== undefined && content.code === state.asked?.code);

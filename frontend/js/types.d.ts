@@ -117,6 +117,8 @@ declare global {
     cell: (run: Wire.RunEntry) => Node | string;
     /** The figure that the mean of a study's runs is told of. */
     figure?: (run: Wire.RunEntry) => number | null | undefined;
+    /** The images that the figure is of, where the column has none in common. */
+    images?: (run: Wire.RunEntry) => string | null | undefined;
   }
 
   /** A row of the table of runs: a run, or the study of several, which may be unfolded. */
@@ -808,6 +810,7 @@ declare global {
         stateOf(run: Wire.RunEntry): HTMLElement;
         epochsOf(run: Wire.RunEntry): string;
         imagesOf(run: Wire.RunEntry): string;
+        imagesIn(on: string): string;
         sensitivityOf(run: Wire.RunEntry): Node | string;
       };
       tuning: { create(context: Context): View & { restyle(): void } };

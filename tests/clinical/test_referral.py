@@ -144,7 +144,7 @@ def test_sets_are_not_offered_where_a_class_has_too_few_cases_and_that_is_said()
     assert (rule.conformal, rule.too_few) == (None, ("normal",))
     said = list(describe_referral(rule, Config()))
     assert [each.code for each in said] == ["referral.too_few"]
-    assert said[0].params == {"rate": 0.1, "needed": 9, "classes": "normal"}
+    assert said[0].params == {"rate": 0.1, "needed": 9, "classes": ["normal"]}
 
 
 def test_the_cost_of_referral_is_told_when_the_rule_is_fitted() -> None:

@@ -315,6 +315,7 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
     findings = [
         Finding(code="twins.contradicting", severity="error", message="", why="", advice="", files=files, count=30, params={"count": 1}),
         Finding(code="shortcut", severity="warning", message="", why="", advice="", params={"feature": Text("shortcut.colour"), "class_name": "benign", "auc": 0.91234, "low": 0.8, "high": 0.95}),
+        Finding(code="cases.too_few", severity="warning", message="", why="", advice="", params={"listed": "val: benign 3", "cases": [{"split": "val", "class_name": "benign", "n": 3}], "n": 3, "claimed": 0.9, "half_width": 0.3, "needed": 37, "wished": 0.1}),
         Finding(code="of.tomorrow", severity="info", message="Words of tomorrow.", why="", advice=""),
     ]  # fmt: skip
     group = TwinGroup(files=files, classes=["benign", "malignant"], splits=["train", "val"], pictures=[PICTURE] * 2)

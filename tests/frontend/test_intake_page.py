@@ -64,6 +64,7 @@ def test_one_click_trains_on_sample_images(open_new: OpenPage, workspace: Worksp
     (run_id,) = workspace.runs()
     (started,) = [each for each in read_events(workspace.journal_file(run_id)) if isinstance(each, TrainingStarted)]
     assert started.config["data"]["train_dir"] == "sample"
+    expect(page.locator("#data-path")).to_have_value("sample")
 
 
 @pytest.mark.standard

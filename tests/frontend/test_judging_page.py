@@ -55,12 +55,12 @@ def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
     [
         (
             "en-GB",
-            "Of 160 images, 146 are in 5 groups of near-duplicates",
+            "Of 160 images, 146 are near-duplicates of others (groups: 5; images in the largest: 73)",
             "Train: keep duplicates and patients on one side",
         ),
         (
             "fr-FR",
-            "Sur 160 images, 146 font partie de 5 groupes de doublons",
+            "Sur 160 images, 146 ont des doublons (groupes : 5 ; images dans le plus grand : 73)",
             "Entraîner : garder doublons et patients",
         ),
     ],
@@ -104,6 +104,7 @@ def test_an_audit_is_made_from_its_own_view_in_french_too(open_page: OpenPage) -
     expect(page.locator("#audit-body")).to_contain_text("porte des étiquettes différentes")
     expect(page.locator("#audit-body")).to_contain_text("Peut manquer les images qui ont moins de la moitié")
     expect(page.locator("#audit-body")).to_contain_text("AUC de 0,91")
+    expect(page.locator("#audit-body")).to_contain_text("Peu de cas indépendants (Validation : bénin 3)")
     page.fill("#audit-path", "data")
     action(page, "audit_data").click()
     expect(page.locator("#audit-body")).to_contain_text("Aucun défaut")
@@ -137,7 +138,7 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     # By patient, with the rule that made one case of a patient's images; and what these images were also used for.
     by_patient = body.locator("section", has_text="By patient")
     expect(by_patient).to_contain_text("Patients with images of several classes: 7 of 51")
-    expect(by_patient).to_contain_text("Of class malignant: 2 of 18 patients without any image flagged")
+    expect(by_patient).to_contain_text("Patients of class malignant without any image flagged: 2 of 18")
     expect(by_patient.locator("tbody tr")).to_have_count(1)
     expect(body).to_contain_text("60 of the 60 images were also used for choosing the best epoch")
     # What a call would be worth at another prevalence, each value with its interval.

@@ -285,6 +285,19 @@ def test_that_a_run_failed_is_said_by_its_error_alone(run_js: RunJs) -> None:
     assert [level for level, _ in run_js(code, wire(*recorded(1), stopped))] == ["error"]
 
 
+def test_how_an_earlier_run_ended_is_not_told_after_a_study_and_what_the_page_asked_is_no_message(
+    run_js: RunJs,
+) -> None:
+    study = Study(study_id="s", kind="crossval", created="", config={}, members=[])
+    code = (
+        FOLD
+        + "const { dismissed, log, notices } = fold(input); output([dismissed, log.at(-1)?.level, notices.length]);"
+    )
+    assert run_js(code, wire(*recorded(1), StudyStarted(study=study)))[0] == RUN
+    asks = {"type": "@sent", "request": "pre_flight", "request_id": "1", "quiet": True}
+    assert run_js(code, [asks, *wire(Error(code="data.not_found", message="", request_id="1"))])[1:] == ["debug", 0]
+
+
 def test_a_stop_asked_for_shows_until_the_run_has_stopped(run_js: RunJs) -> None:
     ask = {"type": "@sent", "request": "stop_training", "request_id": "a"}
     stopped = TrainingStopped(reason="user", epoch=2, checkpoint=None, run_id=RUN, seq=9)

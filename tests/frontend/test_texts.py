@@ -232,10 +232,10 @@ def test_a_number_in_french_has_a_comma_and_an_unknown_figure_a_dash(run_js: Run
     code = """
       BreastAI.i18n.set("fr");
       const f = BreastAI.format;
-      output([f.figure(0.8125), f.figure(null), f.integer(undefined), f.percent(0.5), f.duration(3725), f.date("nonsense")]);
+      output([f.figure(0.8125), f.figure(null), f.integer(undefined), f.percent(0.5), f.duration(3725), f.duration(0.042), f.date("nonsense")]);
     """
     spoken = [re.sub(r"\s", " ", text) for text in run_js(code)]
-    assert spoken == ["0,813", "—", "—", "50 %", "1 h 2 min", "—"]
+    assert spoken == ["0,813", "—", "—", "50 %", "1 h 2 min", "0,04 s", "—"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ DOUBT_MESSAGES = {
     "where about {fewer} patients are likely. Suggested rule: {setting}",
     "patients.one_each": "evaluation.patient_id gives each of the {images} images a patient of its own. If patients have "
     "several images, the rule takes too much of the name. Suggested rule: {setting}",
-    "patients.offered": "evaluation.patient_id is null, but the images seem to name their patients, about {patients}. "
+    "patients.offered": "evaluation.patient_id is empty, but the images seem to name their patients, about {patients}. "
     "To keep each patient's images together: --set 'evaluation.patient_id={setting}'",
 }
 

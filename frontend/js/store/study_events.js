@@ -55,7 +55,7 @@
     study_started: {
       // Its runs' own events stay in their journals: a study never becomes the page's run.
       state: (state, event) =>
-        sessionState({ ...state, study: event.study, refused: null }, state.session.state === "stopping" ? "stopping" : "running"),
+        sessionState({ ...state, study: event.study, refused: null, dismissed: state.run?.id ?? state.dismissed }, state.session.state === "stopping" ? "stopping" : "running"),
       line: ({ study }) =>
         study.tuning
           ? { level: "info", key: "event.tuning_started", params: { study: study.study_id, trials: study.tuning.trials } }

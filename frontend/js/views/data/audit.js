@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId, make, fill, name } = BreastAI.elements;
-  const { t, plural } = BreastAI.i18n;
+  const { t, plural, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
   const SEVERITIES = /** @type {const} */ (["error", "warning", "info"]);
@@ -11,10 +11,22 @@
   const SHARES = new Set(["claimed", "half_width", "wished"]);
   const FIGURES = new Set(["auc", "low", "high"]);
 
+  /** How many cases of each class each part has. @param {{ split: string, class_name: string, n: number }[]} cases */
+  function listed(cases) {
+    const parts = [...new Set(cases.map(({ split }) => split))];
+    const texts = parts.map((part) => {
+      const counts = cases.filter(({ split }) => split === part).map(({ class_name, n }) => `${className(class_name)} ${format.integer(n)}`);
+      return t("audit.part", { part: t(`split.${part}`), counts });
+    });
+    return texts.join(t("list.lines"));
+  }
+
   /** The params of a finding as they are read. @param {Record<string, any>} params */
   function readable(params) {
     return Object.fromEntries(
       Object.entries(params).map(([key, value]) => {
+        if (key === "listed" && Array.isArray(params.cases)) return [key, listed(params.cases)];
+        if (key === "by_class") return [key, String(value).split(", ").map((part) => part.replace(/^.+(?= \d+$)/, className)).join(", ")];
         if (SHARES.has(key)) return [key, format.percent(value, 0)];
         if (FIGURES.has(key) && typeof value === "number") return [key, format.fixed(value, 2)];
         return [key, typeof value === "number" && !Number.isInteger(value) ? format.number(value, 2) : value];

@@ -10,7 +10,8 @@
     context.chooseFolder = chooser.ask;
     context.trySample = () => {
       location.hash = "#training";
-      context.connection.request("try_sample").catch(() => {});
+      // The form goes on with the images that the run learns from.
+      context.connection.request("try_sample").then(({ config }) => context.useData?.(BreastAI.settings.dataFolder(config) || String(config.data.train_dir)), () => {});
     };
 
     /** Images have come: say what they are. @param {string} path */

@@ -36,10 +36,17 @@
     return training === null ? format.NONE : `${format.integer(training)}\u00a0+\u00a0${format.integer(validation)}`;
   }
 
+  /** The images of an evaluation, their part in words; of what a fold held out, that alone. @param {string} on */
+  function imagesIn(on) {
+    const parts = [...new Set(on.split(" · "))];
+    const last = `split.${parts.pop()}`;
+    return [...parts, BreastAI.i18n.has(last) ? t(last) : last.slice("split.".length)].join(" · ");
+  }
+
   /** @param {Wire.RunEntry} run */
   function sensitivityOf({ sensitivity, sensitivity_on: on }) {
     // It is of the latest evaluation, whatever images that was on: never a figure without its images.
-    return sensitivity === null ? format.NONE : make("span", {}, format.figure(sensitivity), " ", make("small", { class: "muted" }, name(on ?? "")));
+    return sensitivity === null ? format.NONE : make("span", {}, format.figure(sensitivity), " ", make("small", { class: "muted" }, name(imagesIn(on ?? ""))));
   }
 
   /** @param {unknown} value @returns {Node | string} */
@@ -99,7 +106,7 @@
         [t("runs.images"), ...found.runs.map(({ run }) => imagesOf(run))],
         [t("runs.best_epoch"), ...found.runs.map(({ run }) => format.integer(run.best_epoch))],
         [t("runs.sensitivity"), ...found.runs.map(({ run }) => sensitivityOf(run))],
-        ...FIGURES.map((figure) => [figureName(figure), ...found.runs.map(({ run }) => format.figure(run.metrics[figure]))]),
+        ...FIGURES.map((figure) => [t("runs.of_validation", { name: figureName(figure) }), ...found.runs.map(({ run }) => format.figure(run.metrics[figure]))]),
       ];
       const figures = table({ caption: t("runs.figures"), head: [t("evaluation.figure"), ...names], rows: facts, numeric: true });
       fill(byId("compared-figures"), scroller(t("runs.figures"), figures));
@@ -124,5 +131,5 @@
     };
   }
 
-  BreastAI.views.comparedRuns = { create, FIGURES, figureName, stateOf, epochsOf, imagesOf, sensitivityOf };
+  BreastAI.views.comparedRuns = { create, FIGURES, figureName, stateOf, epochsOf, imagesOf, imagesIn, sensitivityOf };
 })();

@@ -31,7 +31,7 @@
     if (used.length === 0) return null;
     // What was trained on chose no threshold: one count says nothing of parts with other counts.
     const counts = [...new Set(used.map((part) => uses[part]))].sort((a, b) => b - a);
-    const told = counts.map((count) => make("p", { text: plural("uses.some", count, { n, parts: used.filter((part) => uses[part] === count).map((part) => t(`uses.${part}`)).join(", ") }) }));
+    const told = counts.map((count) => make("p", { text: plural("uses.some", count, { n, parts: used.filter((part) => uses[part] === count).map((part) => t(`uses.${part}`)) }) }));
     return make("div", { class: "banner warning" }, ...told);
   }
 

@@ -6,7 +6,7 @@
   const { t } = BreastAI.i18n;
   const { format, settings } = BreastAI;
   const KEPT = "breastai.columns";
-  const { FIGURES, figureName, stateOf, epochsOf, imagesOf, sensitivityOf } = BreastAI.views.comparedRuns;
+  const { FIGURES, figureName, stateOf, epochsOf, imagesOf, imagesIn, sensitivityOf } = BreastAI.views.comparedRuns;
 
   /** @param {Wire.RunEntry} run */
   function durationOf(run) {
@@ -14,7 +14,7 @@
   }
 
   /** @param {string} metric @returns {Column} */
-  const metricColumn = (metric) => ({ id: metric, title: () => figureName(metric), sort: metric, figure: (run) => run.metrics[metric], cell: (run) => format.figure(run.metrics[metric]) });
+  const metricColumn = (metric) => ({ id: metric, title: () => t("runs.of_validation", { name: figureName(metric) }), sort: metric, figure: (run) => run.metrics[metric], cell: (run) => format.figure(run.metrics[metric]) });
 
   /** @type {Column[]} */
   const COLUMNS = [
@@ -24,7 +24,7 @@
     { id: "architecture", title: () => t("setting.model.architecture.label"), sort: "architecture", cell: (run) => run.architecture ?? format.NONE },
     { id: "epochs", title: () => t("figure.epoch"), cell: epochsOf },
     { id: "images", title: () => t("runs.images"), sort: "training_images", cell: imagesOf },
-    { id: "sensitivity", title: () => t("runs.sensitivity"), sort: "sensitivity", figure: (run) => run.sensitivity, cell: sensitivityOf },
+    { id: "sensitivity", title: () => t("runs.sensitivity"), sort: "sensitivity", figure: (run) => run.sensitivity, images: ({ sensitivity_on: on }) => (on === null ? null : imagesIn(on)), cell: sensitivityOf },
     ...FIGURES.map(metricColumn),
     { id: "duration", title: () => t("runs.duration"), sort: "duration", cell: durationOf },
     { id: "size", title: () => t("checkpoints.size"), sort: "size", cell: (run) => format.bytes(run.size_bytes) },
@@ -57,7 +57,7 @@
   }
 
   /** A study's cell: the mean of its runs' figures and how far they spread, or what all of them have in common. @param {Column} column @param {Wire.RunEntry[]} runs */
-  function studyCell({ figure, cell }, runs) {
+  function studyCell({ figure, cell, images }, runs) {
     if (figure === undefined) {
       const [first, ...others] = runs.map(cell);
       const words = (/** @type {Node | string} */ each) => (typeof each === "string" ? each : each.textContent);
@@ -66,7 +66,10 @@
     const values = runs.map(figure).filter((value) => typeof value === "number");
     if (values.length === 0) return format.NONE;
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return BreastAI.elements.figureCell({ value: mean, low: Math.min(...values), high: Math.max(...values) });
+    const shown = BreastAI.elements.figureCell({ value: mean, low: Math.min(...values), high: Math.max(...values) });
+    const on = new Set(runs.map((run) => images?.(run) ?? null));
+    const [all] = on;
+    return on.size === 1 && all !== null ? make("span", {}, shown, " ", make("small", { class: "muted" }, name(all))) : shown;
   }
 
   /** What the list is asked for as it is sorted and filtered now. @param {State} state */

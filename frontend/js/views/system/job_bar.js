@@ -20,7 +20,8 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create(context) {
+    const { connection, store } = context;
     const stop = /** @type {HTMLButtonElement} */ (byId("job-bar").querySelector("[data-action=stop_training]"));
     /** What the text and the offers were drawn for: they keep the keyboard while the job goes on. */
     let drawnFor = "";
@@ -52,7 +53,12 @@
       const report = actionButton("create_report", t("next.report"), { class: "small", on: { click: () => BreastAI.servedFiles.askReport(connection, run.id) } });
       const written = state.reports.filter(({ report_of: of }) => of === run.id).at(-1);
       const opened = written === undefined ? null : BreastAI.servedFiles.opens(state, written.url, t("next.open_report"), "button small");
-      return [link("next.evaluate", "#evaluation"), link("next.errors", BreastAI.address.ofRun(run.id, "images")), link("next.try", "#predict"), link("next.export", "#checkpoints"), report, opened, again, away];
+      const exported = link("next.export", "#checkpoints");
+      exported.addEventListener("click", () => {
+        const best = store.state().checkpoints?.find(({ checkpoint, problem }) => checkpoint === `${run.id}/best` && problem === null);
+        if (best !== undefined) BreastAI.views.exportDialog.ask(context, best);
+      });
+      return [link("next.evaluate", "#evaluation"), link("next.errors", BreastAI.address.ofRun(run.id, "images")), link("next.try", "#predict"), exported, report, opened, again, away];
     }
 
     /** Draw the text and the offers, when they are others. @param {string} key @param {() => { text: (Node | string | null)[], next: (Node | null)[] }} parts */
