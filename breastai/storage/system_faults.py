@@ -18,6 +18,8 @@ _NO_MEMORY = (
     "not enough memory",
 )
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+# A file where a folder of ours was, or the other way round.
+_UNFIT = (errno.ENOTDIR, errno.EISDIR)
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
 
@@ -31,7 +33,7 @@ def as_system_fault(error: BaseException, workspace: Workspace) -> BreastAIError
         return DiskFull(workspace.relative(Path(error.filename)) if isinstance(error.filename, str) else "a file")
     if not (workspace.root.is_dir() and workspace.logs_dir.is_dir()) and error.errno in _GONE:
         return WorkspaceUnusable(str(workspace.root), Text("reason.workspace_gone"))
-    if error.errno in _READ_ONLY and _lies_in(error.filename, workspace):
+    if error.errno in (*_READ_ONLY, *_UNFIT) and _lies_in(error.filename, workspace):
         place = {"file": str(error.filename)[-200:], "error": error.strerror or ""}
         return WorkspaceUnusable(str(workspace.root), Text("reason.workspace_not_writable", place))
     return None

@@ -140,7 +140,7 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     expect(by_patient).to_contain_text("Patients with images of several classes: 7 of 51")
     expect(by_patient).to_contain_text("Patients of class malignant without any image flagged: 2 of 18")
     expect(by_patient.locator("tbody tr")).to_have_count(1)
-    expect(body).to_contain_text("60 of the 60 images were also used for choosing the best epoch")
+    expect(body).to_contain_text("60 of 60 images were also used for choosing the best epoch")
     # What a call would be worth at another prevalence, each value with its interval.
     screening = body.locator("tr", has_text="screening")
     expect(screening.locator("td")).to_have_text(["0.5%", "0.310 0.210 to 0.310", "0.310 0.210 to 0.310"])

@@ -28,7 +28,7 @@ def refused(code: int, file: object = None) -> OSError:
     return OSError(code, os.strerror(code), file)
 
 
-@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EPERM])
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR])
 def test_a_workspace_that_can_not_be_written_is_told_of(workspace: Workspace, code: int) -> None:
     fault = as_system_fault(refused(code, str(workspace.logs_dir / "x")), workspace)
     assert isinstance(fault, WorkspaceUnusable) and "can’t be written" in str(fault)
