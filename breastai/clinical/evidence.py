@@ -83,78 +83,61 @@ def gather_evidence(
             on_progress(next(done), parts)
 
     rule = rule or DecisionRule()
-    truth = np.asarray(labels, dtype=np.int64)
-    scores = calibrate(rule.calibration, raw)
     point = rule.operating_point
     target = point.class_name if point else target
     independent = clusters if patients is None else patients
     numbers = None if independent is None else number_clusters(independent)
-    thresholds = {point.class_name: point.threshold} if point else {}
-    by_patient: tuple[dict[str, Figure], ByPatient | None] = ({}, None)
+    truth = np.asarray(labels, dtype=np.int64)
+    scores = calibrate(rule.calibration, raw)
+    strange = None if rule.novelty is None or novelty is None else out_of_distribution(rule.novelty, novelty)
+    drawn: dict[str, Any] = {
+        "thresholds": {point.class_name: point.threshold} if point else {},
+        "repetitions": repetitions,
+        "seed": seed,
+    }
+    pooled: tuple[dict[str, Figure], ByPatient | None] = ({}, None)
     if patients is not None:
-        by_patient = metric_intervals.patient_metrics(
-            truth,
-            scores,
-            class_names,
-            patients,
-            target=target,
-            patient_score=patient_score,
-            thresholds=thresholds,
-            repetitions=repetitions,
-            seed=seed,
+        pooled = metric_intervals.patient_metrics(
+            truth, scores, class_names, patients, target=target, patient_score=patient_score, **drawn
         )
         on_part()
-    called = {name: list(class_names).index(name) for name in ([point.class_name] if point else [])}
-    strange = None if rule.novelty is None or novelty is None else out_of_distribution(rule.novelty, novelty)
-    counts = np.bincount(truth, minlength=len(class_names))
     figures = metric_intervals.evaluate(
-        truth,
-        scores,
-        class_names,
-        independent,
-        thresholds=thresholds,
-        subgroups=subgroups,
-        repetitions=repetitions,
-        seed=seed,
-        on_part=on_part,
+        truth, scores, class_names, independent, subgroups=subgroups, on_part=on_part, **drawn
     )
     curves = {
         name: _curves(truth == number, scores[:, number], decided=target is not None)
         for number, name in enumerate(class_names)
     }
     on_part()
+    counts = np.bincount(truth, minlength=len(class_names))
+    at_point: dict[str, Any] = {}
+    if point is not None:
+        number = list(class_names).index(point.class_name)
+        positive, its_scores = truth == number, scores[:, number]
+        at_point = {
+            "operating_point": _judged(point, positive, its_scores, numbers, rule.fitted_on),
+            "predictive_values": predictive_values(
+                positive, its_scores, point.threshold, prevalences, clusters=numbers
+            ),
+        }
     return Evidence(
         class_names=list(class_names),
         n=len(truth),
         patients=None if patients is None else len(set(patients)),
         counts={name: int(count) for name, count in zip(class_names, counts, strict=True)},
-        by_patient=by_patient[1],
+        by_patient=pooled[1],
         figures={
             name: figure
-            for name, figure in (figures | by_patient[0]).items()
+            for name, figure in (figures | pooled[0]).items()
             if ordered or name.partition("@")[0] not in ORDERED_METRICS
         },
         confusion_matrix=WeightedCases(truth, scores).matrices[0].astype(np.int64).tolist(),
-        operating_point=None
-        if point is None
-        else _judged(
-            point, truth == called[point.class_name], scores[:, called[point.class_name]], numbers, rule.fitted_on
-        ),
         target=None
         if target is None or not len(truth)
         else gather_target(
             truth, scores, class_names, target, numbers, prevalences=prevalences, draws=repetitions, seed=seed
         ),
         prevalences=dict(prevalences) if target is not None else {},
-        predictive_values=predictive_values(
-            truth == called[point.class_name],
-            scores[:, called[point.class_name]],
-            point.threshold,
-            prevalences,
-            clusters=numbers,
-        )
-        if point
-        else {},
         calibration=CalibrationEvidence(
             temperature=rule.calibration.temperature,
             prior_shift=list(rule.calibration.prior_shift),
@@ -173,6 +156,7 @@ def gather_evidence(
             target=target,
             threshold=point.threshold if point else None,
         ),
+        **at_point,
     )
 
 

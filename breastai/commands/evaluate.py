@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,12 @@ from breastai.commands.threshold_options import (
 from breastai.domain.errors import CommandInvalid
 from breastai.domain.events import Evaluation, Event
 from breastai.domain.text import Text
+
+if TYPE_CHECKING:
+    from breastai.domain.jobs import AnyJob
+    from breastai.storage.workspace import Workspace
+
+_HELP = "breastai evaluate --help"
 
 MapOption = Annotated[
     list[str] | None,
@@ -114,26 +120,30 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> int:
     """Judge a checkpoint on images sorted into class folders, or a file of predictions."""
-    from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.effective_config import image_place
     from breastai.commands.run_job import run_job
     from breastai.domain.errors import PathNotFound
-    from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions, EvaluateSites, Report
+    from breastai.domain.jobs import AnyJob, EvaluatePredictions, Report
     from breastai.storage.evaluations import PREDICTIONS
     from breastai.storage.workspace import Workspace
 
-    job: AnyJob
+    of_predictions = (target, threshold, sensitivity, choose_on, prevalences, bands, report)
+    of_a_model = (checkpoint, data, split, subgroups, maps, local_sample)
     if predictions is not None:
-        if any(value for value in (checkpoint, data, split, subgroups, maps, local_sample)):
-            raise CommandInvalid(Text("command.predictions_alone"), "breastai evaluate --help")
+        if any(value for value in of_a_model):
+            raise CommandInvalid(Text("command.predictions_alone"), _HELP)
         if not predictions.expanduser().is_file():
             raise PathNotFound(str(predictions))
-        place = Workspace.open(workspace)
-        table = str(predictions.expanduser().resolve())
-        check_threshold(threshold, sensitivity, choose_on, "breastai evaluate --help")
+        check_threshold(threshold, sensitivity, choose_on, _HELP)
+    elif any(of_predictions):
+        raise CommandInvalid(Text("command.target_predictions"), _HELP)
+    elif checkpoint is None or not data:
+        raise CommandInvalid(Text("command.missing", {"name": "CHECKPOINT" if checkpoint is None else "--data"}), _HELP)
+    place = Workspace.open(workspace)
+    job: AnyJob
+    if predictions is not None:
         job = EvaluatePredictions(
             workspace=str(place.root),
-            predictions=table,
+            predictions=str(predictions.expanduser().resolve()),
             target_class=target,
             threshold=threshold,
             target_sensitivity=sensitivity,
@@ -142,37 +152,9 @@ def evaluate(
             bands={name: read_numbers("--bands", values) for name, values in read_pairs("--bands", bands)},
         )
     else:
-        if any((target, threshold, sensitivity, choose_on, prevalences, bands, report)):
-            raise CommandInvalid(Text("command.target_predictions"), "breastai evaluate --help")
-        if checkpoint is None or not data:
-            missing = "CHECKPOINT" if checkpoint is None else "--data"
-            raise CommandInvalid(Text("command.missing", {"name": missing}), "breastai evaluate --help")
-        place = Workspace.open(workspace)
-        name = checkpoint_name(place, checkpoint)
-        if subgroups is not None and not subgroups.expanduser().is_file():
-            raise PathNotFound(str(subgroups))
-        if len(data) > 1 or local_sample:
-            if subgroups is not None:
-                raise CommandInvalid(Text("command.subgroups_one_site"), "breastai evaluate --help")
-            job = EvaluateSites(
-                workspace=str(place.root),
-                checkpoint=name,
-                data=[image_place(each, place) for each in data],
-                split=split,
-                class_map=class_map_of(maps or []),
-                local_sample=local_sample,
-                sample_seed=sample_seed,
-            )
-        else:
-            groups = None if subgroups is None else str(subgroups.expanduser().resolve())
-            job = Evaluate(
-                workspace=str(place.root),
-                checkpoint=name,
-                data=image_place(data[0], place),
-                split=split,
-                subgroups=groups,
-                class_map=class_map_of(maps or []),
-            )
+        assert checkpoint is not None and data
+        class_map = class_map_of(maps or [])
+        job = _model_job(place, checkpoint, data, split, subgroups, class_map, local_sample, sample_seed)
     with open_output(as_json) as output:
         heard = _KeptRecord(output)
         status = run_job(job, heard)
@@ -182,6 +164,48 @@ def evaluate(
             workspace=str(place.root), run_id=PREDICTIONS, evaluation=heard.name, language=current_language(), pdf=True
         )
         return run_job(told, output)
+
+
+def _model_job(
+    place: "Workspace",
+    checkpoint: str,
+    data: Sequence[str],
+    split: str | None,
+    subgroups: Path | None,
+    class_map: dict[str, list[str]],
+    local_sample: float | None,
+    sample_seed: int | None,
+) -> "AnyJob":
+    """Return what judges a checkpoint: on one set of images, or at several sites and where a sample is drawn of each."""
+    from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.effective_config import image_place
+    from breastai.domain.errors import PathNotFound
+    from breastai.domain.jobs import Evaluate, EvaluateSites
+
+    name = checkpoint_name(place, checkpoint)
+    if subgroups is not None and not subgroups.expanduser().is_file():
+        raise PathNotFound(str(subgroups))
+    sites = [image_place(each, place) for each in data]
+    if len(sites) == 1 and not local_sample:
+        return Evaluate(
+            workspace=str(place.root),
+            checkpoint=name,
+            data=sites[0],
+            split=split,
+            subgroups=None if subgroups is None else str(subgroups.expanduser().resolve()),
+            class_map=class_map,
+        )
+    if subgroups is not None:
+        raise CommandInvalid(Text("command.subgroups_one_site"), _HELP)
+    return EvaluateSites(
+        workspace=str(place.root),
+        checkpoint=name,
+        data=sites,
+        split=split,
+        class_map=class_map,
+        local_sample=local_sample,
+        sample_seed=sample_seed,
+    )
 
 
 class _KeptRecord(ForwardedOutput):
@@ -201,6 +225,6 @@ def class_map_of(pairs: Sequence[str]) -> dict[str, list[str]]:
     for pair in pairs:
         name, equals, members = pair.partition("=")
         if not name.strip() or not equals:
-            raise CommandInvalid(Text("command.class_map", {"pair": pair}), "breastai evaluate --help")
+            raise CommandInvalid(Text("command.class_map", {"pair": pair}), _HELP)
         found[name.strip()] = [member.strip() for member in members.split("+") if member.strip()]
     return found
