@@ -235,7 +235,7 @@ def test_a_models_predictions_stand_beside_the_readers(tmp_path: Path) -> None:
     beside = next(each for each in area.against_model if (each.test, each.analysis) == ("DM", "cases"))
     assert beside.figure.value == pytest.approx(mean.figure.value - 1)
     (tmp_path / "p.csv").write_text("file,label,p_malignant,p_benign\n" + "\n".join(rows[1:]))
-    with pytest.raises(CasesNotPredicted, match=r"1 cases, the first 0\.png"):
+    with pytest.raises(CasesNotPredicted, match=r"cases: 1, the first 0\.png"):
         analysed(job, workspace)
 
 

@@ -216,7 +216,7 @@ def test_the_rule_of_an_adapted_model_is_said_to_rest_on_the_local_sample(judged
     document = judged.model_copy(update={"decision": {**judged.decision, "fitted_on": "sample"}})
     said = words_of(summary(ReportPage(document))) + words_of(results(ReportPage(document), {}))
     assert "on the local sample of the site" in said and "images of the local sample" in said
-    assert "set aside from training for a sensitivity" not in said
+    assert "on images set aside from training, before" not in said
     assert "local sample" in str(answer(document, "threshold"))
 
 
