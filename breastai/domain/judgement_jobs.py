@@ -14,7 +14,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Evaluate(Job):
     """Judge a checkpoint on labelled images: class folders, or a root that holds train/, val/, test/.
 
-    Without `data` on the images that its own run validated on.
+    Without `data` on the images that its own run validated on; so too where `data` is what that run learnt from and set them
+    aside within, and no `split` is asked for.
     `subgroups`: a CSV with the column file and one for each thing to tell parts apart by.
     """
 

@@ -574,7 +574,8 @@ class EvaluateModel(Queueable, Request, answered_by=(Evaluation, SitesEvaluated)
     data: ImagePlace | Annotated[list[ImagePlace], Field(min_length=1, max_length=50)] | None = Field(
         None,
         description="Class folders, or a folder that holds train/, val/, test/; several for external validation, answered "
-        "by sites_evaluated; null: the images its own run validated on.",
+        "by sites_evaluated; null: the images its own run validated on, as where it set them aside within this very folder "
+        "and no split is asked for.",
     )
     split: Literal["train", "val", "test"] | None = None
     subgroups: str | None = Field(

@@ -145,6 +145,24 @@ def test_images_the_model_learnt_from_are_named_in_the_notes(trained: Workspace,
     assert evaluation(trained, sample_data, "test").uses == ImageUse()
 
 
+def test_of_a_folder_that_trained_the_model_the_images_set_aside_are_judged(
+    small_config: Callable[..., Config],
+    run_events: Callable[..., list[Event]],
+    workspace: Workspace,
+    sample_data: Path,
+) -> None:
+    run_events(small_config({"data": {"val_dir": None}, "training": {"epochs": 1}}))
+    split = read_manifest(find_checkpoint(workspace, "run/best")).split
+    job = Evaluate(workspace=str(workspace.root), checkpoint="run/best", data=str(sample_data / "train"))
+    told = list(evaluate(job, workspace))
+    assert [event.params for event in told if isinstance(event, Log) and event.code == "evaluation.set_aside"] == [
+        {"count": len(split.val)}
+    ]
+    judged = told[-1]
+    assert isinstance(judged, Evaluation) and judged.uses is not None
+    assert (judged.n, judged.split, judged.uses.training) == (len(split.val), "val", 0)
+
+
 def test_patients_are_counted_and_pooled_by_the_rule_of_the_model(trained: Workspace, sample_data: Path) -> None:
     told = evaluation(trained, sample_data, "test")
     files = sorted((sample_data / "test").rglob("*.png"))

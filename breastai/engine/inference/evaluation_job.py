@@ -22,6 +22,7 @@ from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, m
 from breastai.clinical.pretraining_leaks import names_of_data, pretraining_notes
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.clinical.unit_evidence import UnitImages, judge_units
+from breastai.data.cases.run_folders import known_folders
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.subgroups import Parted, subgroups_in, subgroups_of
 from breastai.data.preprocessing.lesion_boxes import Box, wants_box
@@ -33,7 +34,7 @@ from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import ClassesDiffer, CommandInvalid, PathNotFound
-from breastai.domain.events import Event
+from breastai.domain.events import Event, Log
 from breastai.domain.jobs import Compare, Evaluate, Explain, Predict
 from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase, JudgedUnit, UnitEvidence
 from breastai.domain.text import Text
@@ -70,12 +71,33 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     """Judge a checkpoint on labelled images, in float32, and keep the evidence in a record."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     wanted, split = (None, "val") if job.data is None else labelled_folder(workspace.resolve(job.data), job.split)
+    if wanted is not None and job.split is None and _validated_within(loaded.manifest, wanted, workspace):
+        count = len(loaded.manifest.split.val)
+        yield Log(
+            level="info",
+            code="evaluation.set_aside",
+            message=f"The run learnt from these images: the {count} of them set aside for validation are judged.",
+            params={"count": count},
+        )
+        wanted, split = None, "val"
     asked = yield from predict_labelled(loaded, wanted, workspace, job.class_map, split)
     groups = None if job.subgroups is None else workspace.resolve(job.subgroups)
     record, path = judge(asked, workspace, split, groups)
     skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
     event = evaluation_event(record, workspace.relative(path), workspace.relative(asked.root), skipped)
     yield event.model_copy(update={"checkpoint": loaded.files.name})
+
+
+def _validated_within(manifest: Manifest, folder: Path, workspace: Workspace) -> bool:
+    """Return whether a run learnt from this folder, and set its validation images aside within it."""
+    if not manifest.split.val or folder.resolve() != _learnt_from(manifest, workspace):
+        return False
+    return known_folders(manifest.config, workspace.root, manifest.split).val is None
+
+
+def _learnt_from(manifest: Manifest, workspace: Workspace) -> Path:
+    described = manifest.split.dataset
+    return workspace.resolve(manifest.config.data.train_dir if described is None else described.root).resolve()
 
 
 def judge(
