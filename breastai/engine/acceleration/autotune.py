@@ -41,7 +41,8 @@ _BF16_GAIN = 1.1  # bf16 must multiply matrices so much faster than float32 to b
 _FAR_AHEAD = 1.5  # whole steps by our kernels so much faster than PyTorch's: no single layer is in doubt
 _NEAR_STEP = 1.05  # our kernels come first: among equals they take less memory
 _HOPELESS_STEP = 2.5  # a single step may fall into another program's work: only one this much slower is not timed again
-_LIKE_SPEED = 0.1  # two speeds no further apart are told as one
+_LIKE = 0.1  # two speeds, or two sizes, no further apart are told as one
+_LEARNT = ("images_per_second", "peak_gb")  # of a plan, what runs by it correct
 _FEW = 2  # images that tell plans far apart from one another
 _BY_TORCH = "by_torch"
 _BY_WAYS = "by_ways"
@@ -86,19 +87,29 @@ def plan_for(model: nn.Module, purpose: TuningKey, folder: Path | None = None) -
 
 
 def keep_speed(
-    model: nn.Module, purpose: TuningKey, plan: Plan, images_per_second: float, folder: Path | None = None
+    model: nn.Module,
+    purpose: TuningKey,
+    plan: Plan,
+    images_per_second: float,
+    peak_gb: float | None = None,
+    folder: Path | None = None,
 ) -> None:
-    """Keep with this machine's plan how fast a run by `plan` learns, for the estimates of those to come.
+    """Keep with this machine's plan how fast a run by `plan` learns, and its memory, for the estimates of those to come.
 
     What measuring found may be far from it: others may have worked beside it. The ways stay as they are.
     """
     path = _plan_file(model, purpose, folder)
     kept = _kept(path)
-    if kept is None or kept.model_copy(update={"images_per_second": plan.images_per_second}) != plan:
+    if kept is None or kept.model_copy(update={name: getattr(plan, name) for name in _LEARNT}) != plan:
         return
-    before = kept.images_per_second
-    if before is None or abs(images_per_second / before - 1) > _LIKE_SPEED:
-        _keep(path, kept.model_copy(update={"images_per_second": round(images_per_second, 2)}))
+    found = {"images_per_second": images_per_second, "peak_gb": peak_gb}
+    news = {name: round(value, 2) for name, value in found.items() if value and _is_news(getattr(kept, name), value)}
+    if news:
+        _keep(path, kept.model_copy(update=news))
+
+
+def _is_news(before: float | None, now: float) -> bool:
+    return before is None or abs(now / before - 1) > _LIKE
 
 
 def _keep(path: Path, plan: Plan) -> None:
@@ -113,7 +124,7 @@ def _keep(path: Path, plan: Plan) -> None:
 
 
 def provisional_plan(model: nn.Module, purpose: TuningKey, folder: Path | None = None) -> Plan:
-    """Return at once a plan that should be good where only features are computed; its speed is that of a kept plan.
+    """Return at once a plan that should be good where only features are computed; its speed and memory are those of a kept plan.
 
     It is the same whether or not one is kept: so the first run on a machine can be repeated bit for bit.
     """
@@ -126,7 +137,7 @@ def provisional_plan(model: nn.Module, purpose: TuningKey, folder: Path | None =
             "joined": AVAILABLE,
             "through": AVAILABLE,
             "depthwise": ways if AVAILABLE else {},
-            "images_per_second": kept.images_per_second if kept is not None else None,
+            **{name: getattr(kept, name, None) for name in _LEARNT},
             "guessed": True,
             "reasons": (Text("plan.later"),),
         }

@@ -76,6 +76,19 @@ def _process_rooms() -> Iterable[int]:
             yield most - taken
 
 
+def peak_memory_gb() -> float:
+    """Return the largest resident memory of this process so far, in GiB."""
+    try:
+        import resource
+
+        # Kibibytes on Linux, bytes on macOS.
+        scale = 2**30 if psutil.MACOS else 2**20
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+    except ImportError:
+        peak: int = psutil.Process().memory_info().peak_wset
+        return peak / 2**30
+
+
 # --- what is needed ----------------------------------------------------------------------------
 
 

@@ -45,7 +45,8 @@ class Plan(StoredDocument):
     `depthwise`, `pointwise`: ways by the name of the layer; a layer that is not named keeps PyTorch's own. `joined`: batch
     norms, activations, gates and shortcuts by the kernels of batch_norm.py. `through`: batch norms before depthwise
     convolutions by those, as in normed_depthwise.py, where norms are joined. `images_per_second`: forward and backward,
-    when the plan was chosen. `guessed`: nothing was measured yet. `reasons`: what was measured.
+    when the plan was chosen. `peak_gb`: the most memory, GiB, of a process that trained by it; None before one did.
+    `guessed`: nothing was measured yet. `reasons`: what was measured.
     """
 
     architecture: str
@@ -61,6 +62,7 @@ class Plan(StoredDocument):
     processor: str = ""
     torch_version: str = ""
     images_per_second: float | None = None
+    peak_gb: float | None = None
     guessed: bool = False
     reasons: tuple[Text | str, ...] = ()
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from breastai.data.cases.image_set import ImageSet, preprocess_folder
 from breastai.data.cases.run_folders import list_folders
@@ -23,6 +22,7 @@ from breastai.domain.events import BenchMeasured, Event, ProgressUpdate
 from breastai.domain.jobs import Bench
 from breastai.domain.text import Text
 from breastai.engine.acceleration.hardware import matrix_gflops, training_gflop
+from breastai.engine.acceleration.memory_estimate import peak_memory_gb
 from breastai.engine.network.evaluation import Predictions, predict_batches
 from breastai.engine.network.loader import count_batches, epoch_order, training_batches
 from breastai.engine.network.models import build_model
@@ -125,7 +125,7 @@ def _measured(
         matrix_gflops=round(peak, 1),
         peak_share=round(train_speed * gflop / peak, 3),
         loader_wait_share=round(wait_s / step_s, 4),
-        peak_memory_gb=round(_peak_memory_gb(), 2),
+        peak_memory_gb=round(peak_memory_gb(), 2),
         training_images=training,
         validation_images=validation,
         epochs=epochs,
@@ -186,16 +186,3 @@ def _time_evaluation(learner: Learner, images: ImageSet, config: Config) -> floa
             started, first = time.perf_counter(), step
     rest = len(some) - first
     return rest / (time.perf_counter() - started) if rest else len(some) / (time.perf_counter() - started)
-
-
-def _peak_memory_gb() -> float:
-    """Return the largest resident memory of this process so far, in GiB."""
-    try:
-        import resource
-
-        # Kibibytes on Linux, bytes on macOS.
-        scale = 2**30 if psutil.MACOS else 2**20
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
-    except ImportError:
-        peak: int = psutil.Process().memory_info().peak_wset
-        return peak / 2**30

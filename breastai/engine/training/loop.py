@@ -153,7 +153,8 @@ def _epoch(run: Run) -> Iterator[Event]:
     update = _epoch_update(run, answers, validation_s)
     run.updates.append(update)
     if run.plan is not None and update.images_per_second and run.world.size == 1:
-        remember_speed(run.learner.model, run.config, run.runtime, run.plan, update.images_per_second)
+        speed = update.images_per_second
+        remember_speed(run.learner.model, run.config, run.runtime, run.plan, speed, run.memory)
     _advance(run, update)
     told = []
     try:

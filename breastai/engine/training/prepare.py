@@ -16,7 +16,7 @@ from breastai.domain.text import Text
 from breastai.engine.acceleration import gradient_checkpointing
 from breastai.engine.acceleration.allocator import keep_freed_memory
 from breastai.engine.acceleration.autotune import TuningKey, keep_speed, plan_for, provisional_plan
-from breastai.engine.acceleration.memory_estimate import fit_batch
+from breastai.engine.acceleration.memory_estimate import fit_batch, peak_memory_gb
 from breastai.engine.acceleration.tuning_plan import Dtype, Plan, install
 from breastai.engine.network.models import Classifier
 from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
@@ -146,11 +146,23 @@ def measured_plan(model: nn.Module, config: Config, runtime: Runtime) -> Generat
     return plan
 
 
-def remember_speed(model: nn.Module, config: Config, runtime: Runtime, plan: Plan, images_per_second: float) -> None:
-    """Keep how many training images a second of full size a run learnt from, where its plan is this machine's."""
-    if _tunes(config, runtime):
-        asked = replace(runtime, threads=allowed_threads(config.system))  # the plan may have chosen fewer
-        keep_speed(model, _purpose(config, asked), plan, images_per_second)
+def remember_speed(
+    model: nn.Module,
+    config: Config,
+    runtime: Runtime,
+    plan: Plan,
+    images_per_second: float,
+    memory: MemoryRecord | None = None,
+) -> None:
+    """Keep how many training images a second of full size a run learnt from, and its memory, where its plan is this machine's."""
+    if not _tunes(config, runtime):
+        return
+    asked = replace(runtime, threads=allowed_threads(config.system))  # the plan may have chosen fewer
+    peak = peak_memory_gb()
+    # A process that held more than a run needs did something else before; with gradient checkpointing it needs less.
+    own = memory is not None and peak <= memory.held_gb + memory.needed_gb
+    own = own and not config.training.gradient_checkpointing
+    keep_speed(model, _purpose(config, asked), plan, images_per_second, peak if own else None)
 
 
 def _plan_at_once(model: nn.Module, config: Config, runtime: Runtime) -> Plan | None:

@@ -207,9 +207,18 @@ def model_loaded(
         plan=run.plan.explanation() if run.plan else None,
         plan_reasons=list(run.plan.reasons) if run.plan else [],
         expected_s=expected_s,
-        peak_memory_gb=round(run.memory.held_gb + run.memory.needed_gb, 1) if run.memory else None,
+        peak_memory_gb=_expected_peak_gb(run),
         again=again,
     )
+
+
+def _expected_peak_gb(run: Run) -> float | None:
+    """Return the memory a run will take at most: what a run by the same plan took, or else a bound by a trial step."""
+    if run.memory is None:
+        return None
+    bound = run.memory.held_gb + run.memory.needed_gb
+    taken = run.plan.peak_gb if run.plan and not run.config.training.gradient_checkpointing else None
+    return round(bound if taken is None else min(bound, taken), 1)
 
 
 def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
