@@ -8,8 +8,10 @@ DATA ?= $(DEMO)/data
 SCREENSHOTS ?= $(DEMO)/screenshots
 # What a bundle can do; empty: predict and serve, without torch.
 BUNDLE_EXTRAS ?= train,tune,network,rest,remote,dicom,weights
+# Tests wait for a browser, a process or a disk for a third of their time; each worker takes up to 2.5 GiB.
+WORKERS ?= 3
 # Processes that tests start are many, and each would compile our modules anew where no bytecode may be written.
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: demo start quick test test-all check documents bench audit wheel bundle screenshots install page example browser clean
 
