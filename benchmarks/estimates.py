@@ -14,12 +14,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-import psutil
-from many_patches import usage
+from many_patches import watched
 
 from breastai.domain.catalog import IMAGE_SUFFIXES
 
@@ -39,22 +37,12 @@ def part_of(data: Path, target: Path, count: int) -> Path:
 
 def run(command: list[str]) -> tuple[list[tuple[float, dict[str, object]]], float]:
     """Run a command that tells events; return them with the seconds since its start, and the most memory, GiB."""
-    began, most, over = time.monotonic(), [0.0], threading.Event()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        family = psutil.Process(process.pid)
-
-        def look() -> None:
-            while not over.wait(0.5):
-                most[0] = max(most[0], usage(family)[0])
-
-        looking = threading.Thread(target=look, daemon=True)
-        looking.start()
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, watched(process) as seen:
         assert process.stdout is not None
         told = ((time.monotonic() - began, line) for line in process.stdout)
         events = [(at, json.loads(line)) for at, line in told if line.startswith("{")]
-        over.set()
-        looking.join()
-    return events, most[0]
+    return events, seen[0]
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -74,24 +75,32 @@ def usage(process: psutil.Process) -> tuple[float, float]:
     return size_bytes / 2**30, seconds
 
 
+@contextmanager
+def watched(process: "subprocess.Popen[str]") -> Iterator[list[float]]:
+    """Yield the most memory (GiB) and processor time (seconds) of a process and all it started, kept up to date."""
+    family, over, seen = psutil.Process(process.pid), threading.Event(), [0.0, 0.0]
+
+    def look() -> None:
+        while not over.wait(0.5):
+            size, seconds = usage(family)
+            seen[:] = max(seen[0], size), max(seen[1], seconds)
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looking.join()
+
+
 def watch(command: list[str], until: str | None = None, most_s: float = 3600.0) -> None:
     """Run a command that tells events, and print when each stage begins: seconds, of a processor too, and peak memory.
 
     Ends it at the stage `until`, or after so long.
     """
     began, told = time.monotonic(), {"prediction"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        family = psutil.Process(process.pid)
-        over = threading.Event()
-        seen = [0.0, 0.0]
-
-        def look() -> None:
-            while not over.wait(0.5):
-                size, seconds = usage(family)
-                seen[:] = max(seen[0], size), max(seen[1], seconds)
-
-        looking = threading.Thread(target=look, daemon=True)
-        looking.start()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, watched(process) as seen:
         assert process.stdout is not None
         for line in process.stdout:
             event = json.loads(line) if line.startswith("{") else {"type": "text"}
@@ -103,9 +112,7 @@ def watch(command: list[str], until: str | None = None, most_s: float = 3600.0) 
                 process.terminate()
                 break
         process.wait()
-        over.set()
-        looking.join()
-        print(f"{time.monotonic() - began:7.1f} s  {seen[1]:7.1f} s  {seen[0]:5.2f} GiB  end", flush=True)
+    print(f"{time.monotonic() - began:7.1f} s  {seen[1]:7.1f} s  {seen[0]:5.2f} GiB  end", flush=True)
 
 
 def main() -> int:

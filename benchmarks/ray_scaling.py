@@ -19,7 +19,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from ray_two_nodes import config_of, shown, timed
+from ray_two_nodes import STORE_BYTES, config_of, shown, timed
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config, overlay, parse_config
@@ -28,14 +28,12 @@ from breastai.domain.jobs import Audit, Tune
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
-_STORE = 80 * 2**20
-
 
 def on_cluster(workers: int, study: Any) -> Any:
     """Return what `study` does with the address of a node of so many processors."""
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE}
+    head = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE_BYTES}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         return study(cluster.address)

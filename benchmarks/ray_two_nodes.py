@@ -25,7 +25,7 @@ from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
-_STORE = 80 * 2**20
+STORE_BYTES = 80 * 2**20
 
 
 def config_of(data: Path, asked: argparse.Namespace, cluster: str | None) -> Config:
@@ -53,10 +53,10 @@ def on_two_nodes(place: Path, data: Path, asked: argparse.Namespace, kill: bool)
 
     cluster = Cluster(
         initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": _STORE},
+        head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": STORE_BYTES},
     )
     try:
-        second: Any = cluster.add_node(num_cpus=1, object_store_memory=_STORE)
+        second: Any = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
         where: dict[str, str] = {}
 
         def watch(event: Event) -> None:
