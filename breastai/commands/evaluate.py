@@ -18,7 +18,7 @@ from breastai.commands.threshold_options import (
     read_pairs,
     read_shares,
 )
-from breastai.domain.errors import CommandInvalid
+from breastai.domain.errors import CommandInvalid, PathNotFound
 from breastai.domain.events import Evaluation, Event
 from breastai.domain.text import Text
 
@@ -121,26 +121,18 @@ def evaluate(
 ) -> int:
     """Judge a checkpoint on images sorted into class folders, or a file of predictions."""
     from breastai.commands.run_job import run_job
-    from breastai.domain.errors import PathNotFound
     from breastai.domain.jobs import AnyJob, EvaluatePredictions, Report
     from breastai.storage.evaluations import PREDICTIONS
     from breastai.storage.workspace import Workspace
 
-    of_predictions = (target, threshold, sensitivity, choose_on, prevalences, bands, report)
-    of_a_model = (checkpoint, data, split, subgroups, maps, local_sample)
+    job: AnyJob
     if predictions is not None:
-        if any(value for value in of_a_model):
+        if any(value for value in (checkpoint, data, split, subgroups, maps, local_sample)):
             raise CommandInvalid(Text("command.predictions_alone"), _HELP)
         if not predictions.expanduser().is_file():
             raise PathNotFound(str(predictions))
+        place = Workspace.open(workspace)
         check_threshold(threshold, sensitivity, choose_on, _HELP)
-    elif any(of_predictions):
-        raise CommandInvalid(Text("command.target_predictions"), _HELP)
-    elif checkpoint is None or not data:
-        raise CommandInvalid(Text("command.missing", {"name": "CHECKPOINT" if checkpoint is None else "--data"}), _HELP)
-    place = Workspace.open(workspace)
-    job: AnyJob
-    if predictions is not None:
         job = EvaluatePredictions(
             workspace=str(place.root),
             predictions=str(predictions.expanduser().resolve()),
@@ -152,7 +144,12 @@ def evaluate(
             bands={name: read_numbers("--bands", values) for name, values in read_pairs("--bands", bands)},
         )
     else:
-        assert checkpoint is not None and data
+        if any((target, threshold, sensitivity, choose_on, prevalences, bands, report)):
+            raise CommandInvalid(Text("command.target_predictions"), _HELP)
+        if checkpoint is None or not data:
+            missing = "CHECKPOINT" if checkpoint is None else "--data"
+            raise CommandInvalid(Text("command.missing", {"name": missing}), _HELP)
+        place = Workspace.open(workspace)
         class_map = class_map_of(maps or [])
         job = _model_job(place, checkpoint, data, split, subgroups, class_map, local_sample, sample_seed)
     with open_output(as_json) as output:
@@ -179,7 +176,6 @@ def _model_job(
     """Return what judges a checkpoint: on one set of images, or at several sites and where a sample is drawn of each."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.effective_config import image_place
-    from breastai.domain.errors import PathNotFound
     from breastai.domain.jobs import Evaluate, EvaluateSites
 
     name = checkpoint_name(place, checkpoint)
