@@ -159,18 +159,18 @@ def test_how_fast_a_run_learns_is_kept_with_the_plan_it_went_by_and_changes_no_w
         found: Plan = finished(plan_for(model, key, tmp_path))
         return found
 
-    autotune.keep_speed(model, key, plan.model_copy(update={"joined": not plan.joined}), speed, folder=tmp_path)
-    autotune.keep_speed(model, key, plan, 1.05 * plan.images_per_second, folder=tmp_path)
+    autotune.keep_costs(model, key, plan.model_copy(update={"joined": not plan.joined}), speed, folder=tmp_path)
+    autotune.keep_costs(model, key, plan, 1.05 * plan.images_per_second, folder=tmp_path)
     assert kept() == plan, "of another plan, or of much the same speed"
     tuned = copy.deepcopy(model)
     install(tuned, plan)
-    autotune.keep_speed(tuned, key, plan, speed, folder=tmp_path)
+    autotune.keep_costs(tuned, key, plan, speed, folder=tmp_path)
     assert kept() == plan.model_copy(update={"images_per_second": round(speed, 2)})
     assert provisional_plan(model, key, tmp_path).images_per_second == round(speed, 2)
     # The run goes by the plan it began with: a later epoch of it is kept as well.
-    autotune.keep_speed(tuned, key, plan, 2 * speed, 1.5, folder=tmp_path)
+    autotune.keep_costs(tuned, key, plan, 2 * speed, 1.5, folder=tmp_path)
     assert (kept().images_per_second, kept().peak_gb) == (round(2 * speed, 2), 1.5)
-    autotune.keep_speed(tuned, key, plan, 2 * speed, 1.6, folder=tmp_path)
+    autotune.keep_costs(tuned, key, plan, 2 * speed, 1.6, folder=tmp_path)
     assert kept().peak_gb == 1.5, "much the same"
     assert provisional_plan(model, key, tmp_path).peak_gb == 1.5
 

@@ -86,7 +86,7 @@ def plan_for(model: nn.Module, purpose: TuningKey, folder: Path | None = None) -
     return plan
 
 
-def keep_speed(
+def keep_costs(
     model: nn.Module,
     purpose: TuningKey,
     plan: Plan,

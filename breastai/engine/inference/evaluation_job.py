@@ -71,7 +71,8 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     """Judge a checkpoint on labelled images, in float32, and keep the evidence in a record."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     wanted, split = (None, "val") if job.data is None else labelled_folder(workspace.resolve(job.data), job.split)
-    if wanted is not None and job.split is None and _validated_within(loaded.manifest, wanted, workspace):
+    chosen = job.split is not None or job.class_map
+    if wanted is not None and not chosen and _validated_within(loaded.manifest, wanted, workspace):
         count = len(loaded.manifest.split.val)
         yield Log(
             level="info",
@@ -90,14 +91,16 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
 
 def _validated_within(manifest: Manifest, folder: Path, workspace: Workspace) -> bool:
     """Return whether a run learnt from this folder, and set its validation images aside within it."""
-    if not manifest.split.val or folder.resolve() != _learnt_from(manifest, workspace):
+    if not manifest.split.val or folder.resolve() not in _learnt_from(manifest, workspace):
         return False
     return known_folders(manifest.config, workspace.root, manifest.split).val is None
 
 
-def _learnt_from(manifest: Manifest, workspace: Workspace) -> Path:
+def _learnt_from(manifest: Manifest, workspace: Workspace) -> list[Path]:
+    """Return where a run's training images lie: as its configuration says, and the root of the data set it names, if any."""
     described = manifest.split.dataset
-    return workspace.resolve(manifest.config.data.train_dir if described is None else described.root).resolve()
+    places = [manifest.config.data.train_dir, *([] if described is None else [described.root])]
+    return [workspace.resolve(place).resolve() for place in places]
 
 
 def judge(
@@ -276,11 +279,10 @@ def own_part(asked: LabelledPredictions, workspace: Workspace, split: str | None
         return own
     if split in parts:
         return split if judged & set(parts[split]) else None
-    data, root = manifest.config.data, asked.root.resolve()
-    learnt = workspace.resolve(data.train_dir).resolve()
-    tested = None if data.test_dir is None else workspace.resolve(data.test_dir).resolve()
-    described = None if manifest.split.dataset is None else workspace.resolve(manifest.split.dataset.root).resolve()
-    beside = root in (tested, learnt, described) or root.parent == learnt.parent
+    test_dir, root = manifest.config.data.test_dir, asked.root.resolve()
+    learnt = _learnt_from(manifest, workspace)
+    tested = None if test_dir is None else workspace.resolve(test_dir).resolve()
+    beside = root in (tested, *learnt) or root.parent == learnt[0].parent
     return split if split == "test" and beside else None
 
 

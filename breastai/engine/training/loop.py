@@ -47,7 +47,7 @@ from breastai.engine.training.checkpointing import (
 )
 from breastai.engine.training.divergence import is_sound, may_skip, request_again, roll_back, step_skipped
 from breastai.engine.training.out_of_memory import batch_cut_in_run, lighter
-from breastai.engine.training.prepare import progress_of, remember_speed
+from breastai.engine.training.prepare import progress_of, remember_costs
 from breastai.engine.training.probe_head import answers_from_store, fit_head
 from breastai.engine.training.run_progress import epoch_of, share_done, time_left_s
 from breastai.engine.training.run_state import Fitted, Run, assemble, model_loaded, retune, save, warnings_of
@@ -154,7 +154,7 @@ def _epoch(run: Run) -> Iterator[Event]:
     run.updates.append(update)
     if run.plan is not None and update.images_per_second and run.world.size == 1:
         speed = update.images_per_second
-        remember_speed(run.learner.model, run.config, run.runtime, run.plan, speed, run.memory)
+        remember_costs(run.learner.model, run.config, run.runtime, run.plan, speed, run.memory)
     _advance(run, update)
     told = []
     try:

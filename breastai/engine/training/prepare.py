@@ -15,7 +15,7 @@ from breastai.domain.stored_config import StoredConfig
 from breastai.domain.text import Text
 from breastai.engine.acceleration import gradient_checkpointing
 from breastai.engine.acceleration.allocator import keep_freed_memory
-from breastai.engine.acceleration.autotune import TuningKey, keep_speed, plan_for, provisional_plan
+from breastai.engine.acceleration.autotune import TuningKey, keep_costs, plan_for, provisional_plan
 from breastai.engine.acceleration.memory_estimate import fit_batch, peak_memory_gb
 from breastai.engine.acceleration.tuning_plan import Dtype, Plan, install
 from breastai.engine.network.models import Classifier
@@ -146,13 +146,13 @@ def measured_plan(model: nn.Module, config: Config, runtime: Runtime) -> Generat
     return plan
 
 
-def remember_speed(
+def remember_costs(
     model: nn.Module,
     config: Config,
     runtime: Runtime,
     plan: Plan,
     images_per_second: float,
-    memory: MemoryRecord | None = None,
+    memory: MemoryRecord | None,
 ) -> None:
     """Keep how many training images a second of full size a run learnt from, and its memory, where its plan is this machine's."""
     if not _tunes(config, runtime):
@@ -162,7 +162,7 @@ def remember_speed(
     # A process that held more than a run needs did something else before; with gradient checkpointing it needs less.
     own = memory is not None and peak <= memory.held_gb + memory.needed_gb
     own = own and not config.training.gradient_checkpointing
-    keep_speed(model, _purpose(config, asked), plan, images_per_second, peak if own else None)
+    keep_costs(model, _purpose(config, asked), plan, images_per_second, peak if own else None)
 
 
 def _plan_at_once(model: nn.Module, config: Config, runtime: Runtime) -> Plan | None:
